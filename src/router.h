@@ -1,0 +1,91 @@
+/* router.h - the engine's front door: a model, a list of tools, a request in; calls out as JSON.
+ *
+ *     tb_router *router = tb_router_open(&model_arena, weights, n, vocabulary, m, &options, &err);
+ *     size_t need = tb_list_size(router, &scratch, tools, tools_len, lenient, &err);
+ *     tb_list *list = tb_list_prepare(router, &list_arena, &scratch, tools, tools_len, lenient, &err);
+ *     tb_route *route = tb_route_begin(router, list, &scratch, request, len, &opts, &err);   encodes
+ *     ok = tb_route_finish(route, &answer, &err);                                           decodes
+ *
+ * Memory: three kinds of arena, all the caller's. The router's holds the model (repacked: weights
+ * and vocabulary may be freed after opening) as long as the router is used. A list's holds what its
+ * tools contribute; any number of lists may live at once. The scratch arena is used by one call
+ * at a time; tb_route_begin() leaves the route and its answer in it, valid until the caller resets it.
+ * Not thread-safe: one router, one thread at a time.
+ *
+ * Promise: any bytes as weights, vocabulary, prepared list, tools or request give a result or an
+ * error code: no access outside the buffers, no endless loop, no memory beyond the arenas. An answer
+ * is complete JSON, its calls validate against their schemas, and every string argument that is
+ * no enum stands in the request. The same input gives the same bytes in every build. */
+#ifndef THIMBLE_ROUTER_H
+#define THIMBLE_ROUTER_H
+
+#include "base.h"
+#include "model.h"
+
+/* Raised when a function here changes its meaning; the wasm loader compares it with its own. */
+#define TB_ABI 1u
+
+typedef struct tb_router tb_router;
+typedef struct tb_list tb_list;
+typedef struct tb_route tb_route;
+
+typedef struct {
+    tb_numeric numeric;  /* TB_FAST (INT8 activations) or TB_EXACT (f32) */
+    const char *kernels; /* NULL: the best this machine runs; else a name of kernels.h */
+} tb_router_options;
+
+typedef enum { TB_CHOICE_AUTO, TB_CHOICE_REQUIRED, TB_CHOICE_NONE, TB_CHOICE_TOOL } tb_tool_choice;
+
+typedef struct {
+    unsigned max_calls;         /* 1..8; 0 means 8 */
+    tb_tool_choice tool_choice; /* REQUIRED: at least one call. TOOL: only `tool` may be called */
+    tb_str tool;                /* the caller's name, for TB_CHOICE_TOOL */
+    bool decisions;             /* also write the position chosen at every step */
+} tb_route_options;
+
+/* Bytes that tb_router_open() takes from its arena for these weights (0 and an error if they are
+ * no model): the file's header is read, its tensors are not. */
+size_t tb_router_size(const uint8_t *weights, size_t weights_len, size_t vocabulary_len, tb_error *err);
+tb_router *tb_router_open(tb_arena *arena, const uint8_t *weights, size_t weights_len,
+                          const char *vocabulary, size_t vocabulary_len,
+                          const tb_router_options *options, tb_error *err);
+const tb_model *tb_router_model(const tb_router *router);
+
+/* Scratch bytes that suffice for the longest allowed request with `list` (NULL: for preparing). */
+size_t tb_scratch_size(const tb_router *router, const tb_list *list);
+
+/* tools: JSON text, any dialect of schema.h. lenient: unsupported schema keywords are ignored.
+ * tb_list_size: bytes that tb_list_prepare() will take from the list's arena; 0 and an error if
+ * the tools are refused. */
+size_t tb_list_size(const tb_router *router, tb_arena *scratch, const char *tools, size_t tools_len,
+                    bool lenient, tb_error *err);
+tb_list *tb_list_prepare(const tb_router *router, tb_arena *arena, tb_arena *scratch,
+                         const char *tools, size_t tools_len, bool lenient, tb_error *err);
+size_t tb_list_count(const tb_list *list);
+
+/* Prepared lists as bytes, to ship with an app. They fit the model they were made with (its hash
+ * is inside; another gives TB_E_FORMAT) and hold a checksum. */
+size_t tb_list_saved_size(const tb_list *list);
+void tb_list_save(const tb_list *list, uint8_t *out);
+size_t tb_list_load_size(const tb_router *router, const uint8_t *saved, size_t len, tb_error *err);
+tb_list *tb_list_load(const tb_router *router, tb_arena *arena, tb_arena *scratch,
+                      const uint8_t *saved, size_t len, tb_error *err);
+
+/* Reads the request and encodes it against the list. NULL and an error if it is empty, not UTF-8 or
+ * too long, or an option is out of range. */
+tb_route *tb_route_begin(const tb_router *router, const tb_list *list, tb_arena *scratch,
+                         const char *request, size_t len, const tb_route_options *options,
+                         tb_error *err);
+/* Decides and writes the answer:
+ *   {"calls":[{"name","arguments","confidence","details":[{"path":[..],"span":[s,e]|null,"confidence"}]}],
+ *    "abstained":bool,"stop":"end"|"length","confidence":p,
+ *    "incomplete":[{"name","missing":[["path"],..]}],
+ *    "usage":{"promptTokens","decisions","forced"},"ignored":[..],
+ *    "steps":[..] with options.decisions}
+ * Spans are bytes of the request, one [s,e] per item for arrays; confidences 0..1, 6 digits. */
+bool tb_route_finish(tb_route *route, tb_str *answer, tb_error *err);
+/* The k tools of the list that the model finds most fitting, best first:
+ * {"tools":[{"name","score"}]}, scores softmax over the list and "none". After tb_route_begin(). */
+bool tb_route_rank(tb_route *route, unsigned k, tb_str *answer, tb_error *err);
+
+#endif
