@@ -1,0 +1,83 @@
+"""Writes the fixed dev files: dev/heldout_domains.jsonl (tools never trained) and dev/heldout_phrasings.jsonl (templates never
+trained), one example a line: {"id", "kind", "query", "tools", "calls"}; string values are the query's own characters.
+
+    python3 -m data.dev [--out data/dev] [--tokenizer tiny/tokenizer.model]
+
+Kinds: one_tool; few (4-8 tools, half of one domain); near (4-8 of one domain); parallel (2-4 calls); none (no tool fits);
+near_miss (a listed domain's request, its tool not listed); many (16-24 tools); noisy (typing errors, chatter, speech)."""
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+
+from .generator import Generator
+from .pack import Packer
+
+# kind -> (examples, tool counts, kind of tool list)
+KINDS = {
+    'one_tool': (300, (1,), 'any'),
+    'few': (200, (4, 4, 5, 5, 6, 7, 8), 'mixed'),
+    'near': (200, (4, 4, 5, 5, 6, 7, 8), 'near'),
+    'parallel': (200, (2, 3, 4, 5), 'mixed'),
+    'none': (180, (1, 2, 3, 4, 5, 6), 'mixed'),
+    'near_miss': (150, (1, 2, 3, 4, 5, 6), 'near'),
+    'many': (45, (16, 18, 20, 22, 24), 'mixed'),
+    'noisy': (240, (2, 3, 4, 5), 'mixed'),
+}
+FILES = {'heldout_domains': ('domains', 501), 'heldout_phrasings': ('phrasings', 502)}
+
+
+def example(generator: Generator, kind: str) -> dict | None:
+    """A group of one request of the kind, or None if the attempt failed."""
+    r = generator.rng
+    _, counts, list_kind = KINDS[kind]
+    count = r.choice(counts)
+    generator.used.clear()
+    generator.noise = 4.0 if kind == 'noisy' else 1.0
+    tools = generator.tool_list(count, list_kind)
+    if len(tools) != count:
+        return None
+    if kind in ('none', 'near_miss'):
+        request = generator.no_call(tools, near_miss=kind == 'near_miss')
+    else:
+        request = generator.request(tools, r.choice((2, 2, 2, 3, 3, 4)) if kind == 'parallel' else 1)
+    return request and {'tools': [t.definition for t in tools], 'requests': [request]}
+
+
+def write(path: pathlib.Path, split: str, seed: int, packer: Packer) -> dict[str, int]:
+    generator = Generator(seed, split)
+    seen: set[str] = set()
+    counts: dict[str, int] = {}
+    with open(path, 'w', encoding='utf-8') as f:
+        for kind, (wanted, _, _) in KINDS.items():
+            number = 0
+            while number < wanted:
+                group = example(generator, kind)
+                if group is None or group['requests'][0]['query'].lower() in seen or not packer.group(group):
+                    continue
+                request = group['requests'][0]
+                seen.add(request['query'].lower())
+                number += 1
+                line = {'id': f'{split}-{kind}-{number:03}', 'kind': kind, 'query': request['query'], 'tools': group['tools'],
+                        'calls': request['calls']}
+                f.write(json.dumps(line, ensure_ascii=False, separators=(',', ':')) + '\n')
+            counts[kind] = number
+    return counts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description='Writes the fixed dev files.')
+    parser.add_argument('--out', type=pathlib.Path, default=pathlib.Path('data/dev'))
+    parser.add_argument('--tokenizer', default='tiny/tokenizer.model')
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    packer = Packer(args.tokenizer)
+    for name, (split, seed) in FILES.items():
+        path = args.out / f'{name}.jsonl'
+        print(name, write(path, split, seed, packer), path.stat().st_size, 'bytes')
+    print('dropped', dict(packer.drops))
+
+
+if __name__ == '__main__':
+    main()
