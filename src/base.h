@@ -22,8 +22,12 @@ typedef enum {
     TB_E_TOO_LONG, /* request, tool or list exceeds a stated limit */
     TB_E_NOMEM,    /* the arena is full; the message says how much more it wanted */
     TB_E_OPTION,   /* an option's value is not one of those allowed */
-    TB_E_INTERNAL  /* a broken invariant: a bug in Thimble, please report it */
+    TB_E_INTERNAL, /* a broken invariant: a bug in Thimble, please report it */
+    TB_E_FILE      /* command line only: a file cannot be read or written */
 } tb_status;
+
+/* The two model formats: Needle 1's files and our own (models/FORMAT.md). */
+typedef enum { TB_NEEDLE1, TB_THIMBLE1 } tb_format;
 
 /* One error: a code and one sentence (what was wrong, where, what to do), always terminated. */
 typedef struct {
