@@ -1,0 +1,496 @@
+/* forward.c - the forward pass: encoder, decoder, heads. Reads like FORMAT.md section 3. */
+#include "model_inside.h"
+
+#include "elementary.h"
+
+#include <string.h>
+
+/* ---- products ------------------------------------------------------------------------------- */
+
+/* Rows on their way into one or more products: as floats, and rounded if `fast` wants that. */
+typedef struct {
+    const float *x; /* (rows, d) */
+    tb_int8 rounded;
+    size_t rows;
+} operand;
+
+static bool alloc_operand(const tb_model *m, size_t rows, tb_arena *arena, operand *o, tb_error *err)
+{
+    size_t d = m->config.d_model;
+    if (m->numeric == TB_EXACT)
+        return true;
+    o->rounded.codes = tb_alloc(arena, rows * d, sizeof(int8_t), err);
+    o->rounded.sums = tb_alloc(arena, rows * (d / TB_GROUP), sizeof(int32_t), err);
+    o->rounded.scales = tb_alloc(arena, rows, sizeof(float), err);
+    return o->rounded.codes != NULL && o->rounded.sums != NULL && o->rounded.scales != NULL;
+}
+
+static void count_operand(const tb_model *m, size_t rows, size_t *sum)
+{
+    size_t d = m->config.d_model;
+    if (m->numeric == TB_EXACT)
+        return;
+    tb_count_block(sum, rows * d, sizeof(int8_t));
+    tb_count_block(sum, rows * (d / TB_GROUP), sizeof(int32_t));
+    tb_count_block(sum, rows, sizeof(float));
+}
+
+static void set_operand(const tb_model *m, operand *o, const float *x, size_t rows)
+{
+    o->x = x;
+    o->rows = rows;
+    if (m->numeric == TB_FAST)
+        m->kernels->quantise(x, rows, m->config.d_model, &o->rounded);
+}
+
+/* y (rows, w->out) = x W */
+static void product(const tb_model *m, const operand *o, const tb_int4 *w, float *y)
+{
+    if (m->numeric == TB_FAST)
+        m->kernels->matmul_fast(w, &o->rounded, o->rows, y);
+    else
+        m->kernels->matmul_exact(w, o->x, o->rows, y);
+}
+
+/* ---- attention ------------------------------------------------------------------------------ */
+
+/* Keys and values to attend to: KV head h begins at h * head_stride. */
+typedef struct {
+    const float *keys, *values; /* (kv heads, rows, head) */
+    size_t rows, head_stride;
+} source;
+
+/* Rotates each head of a row by position `p`: with halves a, b: (a cos - b sin, b cos + a sin). */
+static void rope(const tb_model *m, float *x, size_t heads, size_t p)
+{
+    size_t half = m->config.head_dim / 2;
+    const float *cos = m->cos + p * half, *sin = m->sin + p * half;
+    for (size_t h = 0; h < heads; h++, x += 2 * half)
+        for (size_t i = 0; i < half; i++) {
+            float a = x[i], b = x[half + i];
+            x[i] = a * cos[i] - b * sin[i];
+            x[half + i] = b * cos[i] + a * sin[i];
+        }
+}
+
+/* q (rows, heads * head) = x Wq, normed per head; with RoPE from position `first`, or none if < 0. */
+static void queries(const tb_model *m, const tb_attention *a, const operand *x, long first, float *q)
+{
+    const tb_config *c = &m->config;
+    product(m, x, &a->wq, q);
+    m->kernels->norm(q, a->q_gain, x->rows * c->heads, c->head_dim, q);
+    for (size_t r = 0; first >= 0 && r < x->rows; r++)
+        rope(m, q + r * c->d_model, c->heads, (size_t)first + r);
+}
+
+/* Keys (normed, with RoPE from `first` unless < 0) and values of x, written head by head: KV head h,
+ * row r goes to keys + h * head_stride + r * head. `k` and `v` are room for (rows, kv). */
+static void keys_values(const tb_model *m, const tb_attention *a, const operand *x, long first, float *k,
+                        float *v, float *keys, float *values, size_t head_stride)
+{
+    const tb_config *c = &m->config;
+    size_t head = c->head_dim;
+    product(m, x, &a->wk, k);
+    product(m, x, &a->wv, v);
+    m->kernels->norm(k, a->k_gain, x->rows * c->kv_heads, head, k);
+    for (size_t r = 0; r < x->rows; r++, k += m->kv_dim, v += m->kv_dim) {
+        if (first >= 0)
+            rope(m, k, c->kv_heads, (size_t)first + r);
+        for (size_t h = 0; h < c->kv_heads; h++) {
+            memcpy(keys + h * head_stride + r * head, k + h * head, head * sizeof *k);
+            memcpy(values + h * head_stride + r * head, v + h * head, head * sizeof *v);
+        }
+    }
+}
+
+/* out (rows, d): every query row attends to all rows of all sources. `weights` is room for
+ * (heads / kv heads, all rows of the sources). */
+static void attend(const tb_model *m, const float *q, size_t rows, const source *sources, size_t count,
+                   float *weights, float *out)
+{
+    const tb_config *c = &m->config;
+    size_t head = c->head_dim, share = c->heads / c->kv_heads, keys = 0;
+    float scale = 1.0f / tb_sqrt((float)head);
+    for (size_t s = 0; s < count; s++)
+        keys += sources[s].rows;
+    memset(out, 0, rows * c->d_model * sizeof *out);
+    for (size_t h = 0; h < c->kv_heads; h++)
+        for (size_t r = 0; r < rows; r++) {
+            const float *query = q + r * c->d_model + h * share * head;
+            float *o = out + r * c->d_model + h * share * head, *w = weights;
+            for (size_t s = 0; s < count; w += sources[s++].rows)
+                m->kernels->scores(query, share, sources[s].keys + h * sources[s].head_stride,
+                                   sources[s].rows, head, scale, w, keys);
+            float inverse[64]; /* heads are at most 64 */
+            for (size_t i = 0; i < share; i++)
+                inverse[i] = 1.0f / m->kernels->softmax(weights + i * keys, keys);
+            w = weights;
+            for (size_t s = 0; s < count; w += sources[s++].rows)
+                m->kernels->mix(w, keys, share, sources[s].values + h * sources[s].head_stride,
+                                sources[s].rows, head, o);
+            for (size_t i = 0; i < share; i++)
+                for (size_t k = 0; k < head; k++)
+                    o[i * head + k] *= inverse[i];
+        }
+}
+
+/* x += gate * (o Wo); `y` is room for (rows, d). */
+static void add_output(const tb_model *m, const tb_attention *a, const operand *o, float *y, float *x)
+{
+    product(m, o, &a->wo, y);
+    for (size_t i = 0; i < o->rows * m->config.d_model; i++)
+        x[i] += a->gate * y[i];
+}
+
+/* ---- encoder -------------------------------------------------------------------------------- */
+
+/* Working memory for `rows` rows. */
+typedef struct {
+    float *x;       /* (rows, d): the residual stream */
+    float *y;       /* (rows, d): normed input, then attention output */
+    float *q;       /* (rows, d): queries, then the block's output */
+    float *k, *v;   /* (rows, kv) */
+    float *weights; /* (heads / kv heads, keys): attention weights of one row */
+    operand in;
+} workspace;
+
+static bool alloc_workspace(const tb_model *m, size_t rows, size_t keys, tb_arena *arena, workspace *w,
+                            tb_error *err)
+{
+    const tb_config *c = &m->config;
+    memset(w, 0, sizeof *w);
+    w->x = tb_alloc(arena, rows * c->d_model, sizeof *w->x, err);
+    w->y = tb_alloc(arena, rows * c->d_model, sizeof *w->y, err);
+    w->q = tb_alloc(arena, rows * c->d_model, sizeof *w->q, err);
+    w->k = tb_alloc(arena, rows * m->kv_dim, sizeof *w->k, err);
+    w->v = tb_alloc(arena, rows * m->kv_dim, sizeof *w->v, err);
+    w->weights = tb_alloc(arena, keys * (c->heads / c->kv_heads), sizeof *w->weights, err);
+    return w->x != NULL && w->y != NULL && w->q != NULL && w->k != NULL && w->v != NULL &&
+           w->weights != NULL && alloc_operand(m, rows, arena, &w->in, err);
+}
+
+static void count_workspace(const tb_model *m, size_t rows, size_t keys, size_t *sum)
+{
+    const tb_config *c = &m->config;
+    for (int i = 0; i < 3; i++)
+        tb_count_block(sum, rows * c->d_model, sizeof(float));
+    for (int i = 0; i < 2; i++)
+        tb_count_block(sum, rows * m->kv_dim, sizeof(float));
+    tb_count_block(sum, keys * (c->heads / c->kv_heads), sizeof(float));
+    count_operand(m, rows, sum);
+}
+
+/* x = E[id] * sqrt(d), for thimble1 + C[class]. */
+static void embed(const tb_model *m, uint32_t id, unsigned case_class, float *x)
+{
+    size_t d = m->config.d_model;
+    if (m->config.format == TB_THIMBLE1) {
+        const uint8_t *row = m->embedding + (size_t)id * d;
+        const float *addend = m->classes + case_class * d;
+        float scale = m->embedding_scale[id];
+        for (size_t i = 0; i < d; i++)
+            x[i] = (float)(int8_t)row[i] * scale * m->embedding_factor + addend[i];
+    } else {
+        const uint8_t *row = m->embedding + (size_t)id * d * 2;
+        for (size_t i = 0; i < d; i++) {
+            uint32_t bits = (uint32_t)row[2 * i] << 16 | (uint32_t)row[2 * i + 1] << 24;
+            float value;
+            memcpy(&value, &bits, sizeof value);
+            x[i] = value * m->embedding_factor;
+        }
+    }
+}
+
+/* Checks what tb_encode was handed; *seen_rows: rows of the other segments. */
+static bool check_input(const tb_model *m, const uint32_t *ids, const uint8_t *classes, size_t rows,
+                        const uint32_t *kept_rows, const tb_encoded *const *seen, size_t seen_count,
+                        const tb_encoded *out, size_t *seen_rows, tb_error *err)
+{
+    if (rows == 0 || rows > m->config.max_encoder || out->rows != rows)
+        return tb_fail(err, TB_E_INTERNAL, "cannot encode %zu rows into a segment of %u (at most %u)", rows,
+                       out->rows, m->config.max_encoder);
+    for (size_t r = 0; r < rows; r++)
+        if (ids[r] >= m->config.vocab_size || (classes != NULL && classes[r] > 2))
+            return tb_fail(err, TB_E_INTERNAL, "token %zu: id %u or its case class is out of range", r, ids[r]);
+    for (size_t i = 0; kept_rows != NULL && i < out->kept; i++)
+        if (kept_rows[i] >= rows)
+            return tb_fail(err, TB_E_INTERNAL, "row %u to keep is not among %zu", kept_rows[i], rows);
+    *seen_rows = 0;
+    for (size_t s = 0; s < seen_count; s++) {
+        if (!seen[s]->attendable)
+            return tb_fail(err, TB_E_INTERNAL, "segment %zu is not attendable", s);
+        *seen_rows += seen[s]->rows;
+        if (*seen_rows + rows > TB_MAX_KEYS)
+            return tb_fail(err, TB_E_TOO_LONG, "the tools have more than %d tokens together; leave some out",
+                           TB_MAX_KEYS);
+    }
+    return true;
+}
+
+/* One encoder layer: fills the layer's keys and values in `out`, updates w->x. */
+static void encoder_layer(const tb_model *m, uint32_t layer, size_t rows, const tb_encoded *const *seen,
+                          size_t seen_count, const tb_encoded *out, source *sources, workspace *w)
+{
+    const tb_attention *a = &m->encoder[layer];
+    size_t head_stride = rows * m->config.head_dim, place = out->attendable ? layer * m->kv_dim * rows : 0;
+    float *keys = out->keys + place, *values = out->values + place;
+    m->kernels->norm(w->x, a->gain, rows, m->config.d_model, w->y);
+    set_operand(m, &w->in, w->y, rows);
+    keys_values(m, a, &w->in, 0, w->k, w->v, keys, values, head_stride);
+    queries(m, a, &w->in, 0, w->q);
+    sources[0] = (source){keys, values, rows, head_stride};
+    for (size_t s = 0; s < seen_count; s++) {
+        size_t at = (size_t)layer * m->kv_dim * seen[s]->rows;
+        sources[s + 1] = (source){seen[s]->keys + at, seen[s]->values + at, seen[s]->rows,
+                                  seen[s]->rows * m->config.head_dim};
+    }
+    attend(m, w->q, rows, sources, seen_count + 1, w->weights, w->y);
+    set_operand(m, &w->in, w->y, rows);
+    add_output(m, a, &w->in, w->q, w->x);
+}
+
+/* What the decoder needs of the final-normed rows w->y: cross keys and values, states, pointer keys. */
+static void finish_segment(const tb_model *m, size_t rows, const uint32_t *kept_rows,
+                           const tb_encoded *out, workspace *w)
+{
+    size_t d = m->config.d_model;
+    set_operand(m, &w->in, w->y, rows);
+    for (uint32_t i = 0; i < m->config.decoder_layers; i++)
+        keys_values(m, &m->decoder[i].cross, &w->in, -1, w->k, w->v,
+                    out->cross_keys + (size_t)i * m->kv_dim * rows,
+                    out->cross_values + (size_t)i * m->kv_dim * rows, rows * m->config.head_dim);
+    for (size_t i = 0; i < out->kept; i++)
+        memcpy(out->states + i * d, w->y + (kept_rows != NULL ? kept_rows[i] : i) * d, d * sizeof *w->y);
+    if (out->pointer_keys != NULL && out->kept > 0) {
+        set_operand(m, &w->in, out->states, out->kept);
+        product(m, &w->in, &m->pointer_k, out->pointer_keys);
+    }
+}
+
+bool tb_encode(const tb_model *m, const uint32_t *ids, const uint8_t *classes, size_t rows,
+               const uint32_t *kept_rows, const tb_encoded *const *seen, size_t seen_count,
+               const tb_encoded *out, tb_arena *scratch, tb_error *err)
+{
+    size_t mark = tb_arena_mark(scratch), seen_rows = 0;
+    source *sources;
+    workspace w;
+    bool good;
+    if (!check_input(m, ids, classes, rows, kept_rows, seen, seen_count, out, &seen_rows, err))
+        return false;
+    sources = tb_alloc(scratch, seen_count + 1, sizeof *sources, err);
+    good = sources != NULL && alloc_workspace(m, rows, rows + seen_rows, scratch, &w, err);
+    if (good) {
+        for (size_t r = 0; r < rows; r++)
+            embed(m, ids[r], classes != NULL ? classes[r] : 0, w.x + r * m->config.d_model);
+        for (uint32_t i = 0; i < m->config.encoder_layers; i++)
+            encoder_layer(m, i, rows, seen, seen_count, out, sources, &w);
+        m->kernels->norm(w.x, m->encoder_gain, rows, m->config.d_model, w.y);
+        finish_segment(m, rows, kept_rows, out, &w);
+    }
+    tb_arena_reset(scratch, mark);
+    return good;
+}
+
+size_t tb_encode_bytes(const tb_model *m, size_t rows, size_t seen_rows)
+{
+    size_t sum = 0;
+    if (rows == 0 || rows > m->config.max_encoder || seen_rows > TB_MAX_KEYS - rows)
+        return SIZE_MAX;
+    tb_count_block(&sum, seen_rows + 1, sizeof(source)); /* a segment has at least one row */
+    count_workspace(m, rows, rows + seen_rows, &sum);
+    return sum;
+}
+
+/* ---- decoder -------------------------------------------------------------------------------- */
+
+struct tb_decoder {
+    const tb_model *m;
+    const tb_encoded *const *segments;
+    size_t count, steps, max_steps;
+    float *keys, *values; /* (decoder layers, kv heads, max_steps, head): its own past */
+    source *sources;      /* (count) */
+    float *hidden;        /* (d): final-normed output of the last step */
+    float *pointer;       /* (d): hidden Wpq, once a score was asked for */
+    bool pointer_ready;
+    workspace w;          /* for one row */
+};
+
+tb_decoder *tb_decoder_start(const tb_model *m, const tb_encoded *const *segments, size_t count,
+                             size_t max_steps, tb_arena *arena, tb_error *err)
+{
+    size_t past = (size_t)m->config.decoder_layers * m->kv_dim * max_steps, rows = 0;
+    tb_decoder *d;
+    if (max_steps == 0 || max_steps > m->config.max_decoder) {
+        tb_fail(err, TB_E_TOO_LONG, "%zu decoder steps: this model takes 1 to %u", max_steps,
+                m->config.max_decoder);
+        return NULL;
+    }
+    for (size_t s = 0; s < count && rows <= TB_MAX_KEYS; s++)
+        rows += segments[s]->rows;
+    if (rows == 0 || rows > TB_MAX_KEYS) {
+        tb_fail(err, TB_E_TOO_LONG, "a request and its tools have 1 to %d tokens together", TB_MAX_KEYS);
+        return NULL;
+    }
+    d = tb_alloc(arena, 1, sizeof *d, err);
+    if (d == NULL)
+        return NULL;
+    d->m = m;
+    d->segments = segments;
+    d->count = count;
+    d->max_steps = max_steps;
+    d->keys = tb_alloc(arena, past, sizeof *d->keys, err);
+    d->values = tb_alloc(arena, past, sizeof *d->values, err);
+    d->sources = tb_alloc(arena, count, sizeof *d->sources, err);
+    d->hidden = tb_alloc(arena, m->config.d_model, sizeof *d->hidden, err);
+    d->pointer = tb_alloc(arena, m->config.d_model, sizeof *d->pointer, err);
+    if (d->keys == NULL || d->values == NULL || d->sources == NULL || d->hidden == NULL ||
+        d->pointer == NULL ||
+        !alloc_workspace(m, 1, rows > max_steps ? rows : max_steps, arena, &d->w, err))
+        return NULL;
+    return d;
+}
+
+size_t tb_decoder_bytes(const tb_model *m, size_t rows, size_t max_steps)
+{
+    size_t past, sum = 0;
+    if (max_steps == 0 || max_steps > m->config.max_decoder || rows == 0 || rows > TB_MAX_KEYS ||
+        !tb_mul((size_t)m->config.decoder_layers * m->kv_dim, max_steps, &past))
+        return SIZE_MAX;
+    tb_count_block(&sum, 1, sizeof(tb_decoder));
+    tb_count_block(&sum, past, sizeof(float));
+    tb_count_block(&sum, past, sizeof(float));
+    tb_count_block(&sum, rows, sizeof(source)); /* a segment has at least one row */
+    tb_count_block(&sum, m->config.d_model, sizeof(float));
+    tb_count_block(&sum, m->config.d_model, sizeof(float));
+    count_workspace(m, 1, rows > max_steps ? rows : max_steps, &sum);
+    return sum;
+}
+
+size_t tb_decoder_steps(const tb_decoder *d)
+{
+    return d->steps;
+}
+
+/* x += gate * SelfAttention(norm(x)): this step's key and value join the past. */
+static void decoder_self(tb_decoder *d, uint32_t layer)
+{
+    const tb_model *m = d->m;
+    const tb_attention *a = &m->decoder[layer].self;
+    workspace *w = &d->w;
+    size_t head = m->config.head_dim, head_stride = d->max_steps * head;
+    size_t at = (size_t)layer * m->kv_dim * d->max_steps, now = d->steps * head;
+    source past = {d->keys + at, d->values + at, d->steps + 1, head_stride};
+    m->kernels->norm(w->x, a->gain, 1, m->config.d_model, w->y);
+    set_operand(m, &w->in, w->y, 1);
+    keys_values(m, a, &w->in, (long)d->steps, w->k, w->v, d->keys + at + now, d->values + at + now, head_stride);
+    queries(m, a, &w->in, (long)d->steps, w->q);
+    attend(m, w->q, 1, &past, 1, w->weights, w->y);
+    set_operand(m, &w->in, w->y, 1);
+    add_output(m, a, &w->in, w->q, w->x);
+}
+
+/* x += gate * CrossAttention(norm(x)) over the rows of all segments; no RoPE. */
+static void decoder_cross(tb_decoder *d, uint32_t layer)
+{
+    const tb_model *m = d->m;
+    const tb_attention *a = &m->decoder[layer].cross;
+    workspace *w = &d->w;
+    m->kernels->norm(w->x, a->gain, 1, m->config.d_model, w->y);
+    set_operand(m, &w->in, w->y, 1);
+    queries(m, a, &w->in, -1, w->q);
+    for (size_t s = 0; s < d->count; s++) {
+        const tb_encoded *g = d->segments[s];
+        size_t at = (size_t)layer * m->kv_dim * g->rows;
+        d->sources[s] = (source){g->cross_keys + at, g->cross_values + at, g->rows,
+                                 g->rows * m->config.head_dim};
+    }
+    attend(m, w->q, 1, d->sources, d->count, w->weights, w->y);
+    set_operand(m, &w->in, w->y, 1);
+    add_output(m, a, &w->in, w->q, w->x);
+}
+
+/* All layers over d->w.x. */
+static bool advance(tb_decoder *d, tb_error *err)
+{
+    const tb_model *m = d->m;
+    if (d->steps == d->max_steps)
+        return tb_fail(err, TB_E_TOO_LONG, "the answer needs more than %zu decoder steps", d->max_steps);
+    for (uint32_t i = 0; i < m->config.decoder_layers; i++) {
+        decoder_self(d, i);
+        decoder_cross(d, i);
+    }
+    m->kernels->norm(d->w.x, m->decoder_gain, 1, m->config.d_model, d->hidden);
+    d->pointer_ready = false;
+    d->steps++;
+    return true;
+}
+
+static bool valid_place(const tb_decoder *d, const tb_place *p)
+{
+    return p->segment < d->count && p->row < d->segments[p->segment]->kept;
+}
+
+bool tb_decoder_step(tb_decoder *d, const tb_place *place, unsigned kind, tb_error *err)
+{
+    const tb_model *m = d->m;
+    size_t n = m->config.d_model;
+    const float *state = m->pointer_start, *addend = m->pointer_kind + kind * n;
+    if (m->config.format != TB_THIMBLE1 || kind >= TB_KINDS || (place != NULL && !valid_place(d, place)))
+        return tb_fail(err, TB_E_INTERNAL, "decoder step of kind %u from a place that cannot be fed", kind);
+    if (place != NULL)
+        state = d->segments[place->segment]->states + place->row * n;
+    for (size_t i = 0; i < n; i++)
+        d->w.x[i] = state[i] + addend[i];
+    return advance(d, err);
+}
+
+bool tb_decoder_token(tb_decoder *d, uint32_t id, tb_error *err)
+{
+    if (d->m->config.format != TB_NEEDLE1 || id >= d->m->config.vocab_size)
+        return tb_fail(err, TB_E_INTERNAL, "token %u cannot be fed to this decoder", id);
+    embed(d->m, id, 0, d->w.x);
+    return advance(d, err);
+}
+
+/* Only weights of absurd size, or prepared tools that were tampered with, get here. */
+static bool all_finite(const float *x, size_t n, tb_error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!(x[i] - x[i] == 0.0f))
+            return tb_fail(err, TB_E_FORMAT, "the weights or the prepared tools give a score that is not a "
+                           "finite number");
+    return true;
+}
+
+bool tb_decoder_score(tb_decoder *d, const tb_place *places, size_t count, float *scores, tb_error *err)
+{
+    const tb_model *m = d->m;
+    size_t n = m->config.d_model;
+    if (m->config.format != TB_THIMBLE1 || d->steps == 0)
+        return tb_fail(err, TB_E_INTERNAL, "this decoder has nothing to score yet");
+    if (!d->pointer_ready) {
+        set_operand(m, &d->w.in, d->hidden, 1);
+        product(m, &d->w.in, &m->pointer_q, d->pointer);
+        d->pointer_ready = true;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const float *key = m->pointer_end;
+        if (places[i].segment != TB_PLACE_END) {
+            if (!valid_place(d, &places[i]))
+                return tb_fail(err, TB_E_INTERNAL, "row %u of segment %u cannot be pointed at", places[i].row,
+                               places[i].segment);
+            key = d->segments[places[i].segment]->pointer_keys + places[i].row * n;
+        }
+        m->kernels->scores(d->pointer, 1, key, 1, n, 1.0f / m->embedding_factor, scores + i, 1);
+    }
+    return all_finite(scores, count, err);
+}
+
+bool tb_decoder_logits(tb_decoder *d, float *logits, tb_error *err)
+{
+    const tb_model *m = d->m;
+    if (m->config.format != TB_NEEDLE1 || d->steps == 0)
+        return tb_fail(err, TB_E_INTERNAL, "this decoder has no logits yet");
+    m->kernels->dots_bf16(d->hidden, m->embedding, m->config.vocab_size, m->config.d_model, logits);
+    return all_finite(logits, m->config.vocab_size, err);
+}

@@ -1,0 +1,107 @@
+/* kernels.c - choosing a kernel table; packing matrices for it. */
+#include "kernels.h"
+
+#include <string.h>
+
+/* ---- choice --------------------------------------------------------------------------------- */
+
+/* Does this CPU run the table? WebAssembly engines refuse a module they cannot run as a whole, so
+ * there the build itself is the answer. */
+static bool runs_here(const tb_kernels *table)
+{
+    if (table == NULL)
+        return false;
+#if defined(__x86_64__) || defined(__i386__)
+    if (table == tb_kernels_avx2())
+        return __builtin_cpu_supports("avx2");
+    if (table == tb_kernels_avx512())
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("avx512f") &&
+               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+#endif
+    return true;
+}
+
+enum { KNOWN = 5 };
+
+static const tb_kernels *known(size_t i)
+{
+    switch (i) {
+    case 0: return tb_kernels_avx512();
+    case 1: return tb_kernels_avx2();
+    case 2: return tb_kernels_relaxed();
+    case 3: return tb_kernels_simd128();
+    default: return tb_kernels_c();
+    }
+}
+
+size_t tb_kernels_count(void)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < KNOWN; i++)
+        count += runs_here(known(i));
+    return count;
+}
+
+const tb_kernels *tb_kernels_at(size_t index)
+{
+    for (size_t i = 0; i < KNOWN; i++)
+        if (runs_here(known(i)) && index-- == 0)
+            return known(i);
+    return NULL;
+}
+
+const tb_kernels *tb_kernels_select(const char *name, tb_error *err)
+{
+    if (name == NULL)
+        return tb_kernels_at(0);
+    for (size_t i = 0; i < tb_kernels_count(); i++)
+        if (tb_str_equal(tb_str_of(name), tb_str_of(tb_kernels_at(i)->name)))
+            return tb_kernels_at(i);
+    tb_fail(err, TB_E_OPTION, "kernel \"%s\" does not exist in this build or does not run on this "
+            "CPU; leave the option out for the fastest one (%s)", name, tb_kernels_at(0)->name);
+    return NULL;
+}
+
+/* ---- packing -------------------------------------------------------------------------------- */
+
+static size_t padded(size_t out)
+{
+    return (out + TB_TILE - 1) / TB_TILE * TB_TILE;
+}
+
+size_t tb_int4_code_bytes(size_t in, size_t out)
+{
+    return in / 2 * padded(out);
+}
+
+size_t tb_int4_scale_floats(size_t in, size_t out)
+{
+    return in / TB_GROUP * padded(out);
+}
+
+/* Code of input row k, column o in the file's layout, plus 8: two's complement to 0..15. */
+static uint8_t code_at(const uint8_t *file, size_t out, size_t k, size_t o)
+{
+    uint8_t byte = file[k / 2 * out + o];
+    return (uint8_t)((k % 2 == 0 ? byte & 15 : byte >> 4) ^ 8);
+}
+
+void tb_int4_pack(const uint8_t *file, const float *file_scales, size_t in, size_t out,
+                  uint8_t *codes, float *scales)
+{
+    for (size_t first = 0; first < out; first += TB_TILE) {
+        size_t columns = out - first < TB_TILE ? out - first : TB_TILE;
+        for (size_t k = 0; k < in; k += 8, codes += 64) {
+            memset(codes, 0x88, 64);
+            for (size_t j = 0; j < 4; j++)
+                for (size_t c = 0; c < columns; c++)
+                    codes[c * 4 + j] = (uint8_t)(code_at(file, out, k + j, first + c) |
+                                                 code_at(file, out, k + 4 + j, first + c) << 4);
+        }
+        for (size_t g = 0; g < in / TB_GROUP; g++, scales += TB_TILE) {
+            memset(scales, 0, TB_TILE * sizeof *scales);
+            memcpy(scales, file_scales + g * out + first, columns * sizeof *scales);
+        }
+    }
+}

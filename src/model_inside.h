@@ -1,0 +1,57 @@
+/* model_inside.h - what model.c (loading) and forward.c (running) share; nobody else includes it. */
+#ifndef THIMBLE_MODEL_INSIDE_H
+#define THIMBLE_MODEL_INSIDE_H
+
+#include "model.h"
+
+/* One attention with its norm and gate: x + gate * (Attention(norm(x)) Wo). */
+typedef struct {
+    float *gain;   /* (d): 1 + gamma of the norm before it */
+    float gate;    /* sigmoid applied */
+    tb_int4 wq;    /* (d, d) */
+    tb_int4 wk;    /* (d, kv) */
+    tb_int4 wv;    /* (d, kv) */
+    tb_int4 wo;    /* (d, d) */
+    float *q_gain; /* (head) */
+    float *k_gain; /* (head) */
+} tb_attention;
+
+typedef struct {
+    tb_attention self, cross;
+} tb_decoder_layer;
+
+struct tb_model {
+    tb_config config;
+    const tb_kernels *kernels;
+    tb_numeric numeric;
+    uint32_t kv_dim;              /* kv_heads * head_dim */
+
+    const uint8_t *embedding;     /* (vocab, d) in the file: int8 (thimble1) or bfloat16 (needle1) */
+    float *embedding_scale;       /* (vocab), thimble1 */
+    float *classes;               /* (3, d), thimble1 */
+    float embedding_factor;       /* sqrt(d) */
+
+    tb_attention *encoder;        /* (encoder layers) */
+    tb_decoder_layer *decoder;    /* (decoder layers) */
+    float *encoder_gain;          /* (d): final norms */
+    float *decoder_gain;          /* (d) */
+
+    float *pointer_start;         /* (d), thimble1 from here on */
+    float *pointer_end;           /* (d) */
+    float *pointer_kind;          /* (6, d) */
+    tb_int4 pointer_q, pointer_k; /* (d, d) */
+
+    float *cos, *sin;             /* (positions, head / 2): RoPE */
+    uint32_t positions;
+};
+
+/* Bytes that tb_alloc takes for count * size, added to *sum; SIZE_MAX once anything overflows. */
+static inline void tb_count_block(size_t *sum, size_t count, size_t size)
+{
+    size_t bytes;
+    if (*sum == SIZE_MAX || !tb_mul(count, size, &bytes) || !tb_add(bytes, 63, &bytes) ||
+        !tb_add(*sum, bytes / 64 * 64, sum))
+        *sum = SIZE_MAX;
+}
+
+#endif
