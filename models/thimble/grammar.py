@@ -5,7 +5,7 @@ Positions: query rows 0..n-1 (row 0 is <query>), then the rows of all tools in c
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable
 
 from .number import spell
 from .schema import ROOT, Argument
@@ -27,6 +27,12 @@ class ArgumentValue:
 class Call:
     tool: int                                                  # index in canonical order
     arguments: dict[int, ArgumentValue] = field(default_factory=dict)
+
+
+def json_value(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return int(spell(value)) if value[1] == 0 else float(spell(value))
+    return value
 
 
 class Grammar:
@@ -167,6 +173,13 @@ class Grammar:
             obj = objects[obj][0]
         return obj == outer
 
+    @staticmethod
+    def _comes_with(objects: list[tuple[int, bool]], obj: int, outer: int) -> bool:
+        """Whether `outer`, once it is in the output, brings `obj` with it: itself, or required objects all the way."""
+        while obj != outer and obj != ROOT and objects[obj][1]:
+            obj = objects[obj][0]
+        return obj == outer
+
     def _due(self, call: Call, a: Argument) -> bool:
         return a.required and self._open(call, a.object)
 
@@ -176,7 +189,7 @@ class Grammar:
         if key not in self._satisfiable:
             a = self.segments[tool].tool.arguments[index]
             if a.values:
-                enough = len(a.values) >= a.min_items or not a.unique_items
+                enough = len(a.values) >= a.min_items          # in a list each of them is taken once
             else:
                 enough = len(self.spans.starts(a)) >= max(1, a.min_items)
             self._satisfiable[key] = enough and a.max_items != 0
@@ -188,8 +201,8 @@ class Grammar:
         objects = self.segments[call.tool].tool.objects
         obj = arguments[index].object
         while obj != ROOT and not self._open(call, obj):
-            for i, sibling in enumerate(arguments):
-                if i != index and sibling.required and sibling.object == obj and (
+            for i, other in enumerate(arguments):
+                if i != index and other.required and self._comes_with(objects, other.object, obj) and (
                         i < index or not self.can_satisfy(call.tool, i)):
                     return False
             obj = objects[obj][0]
@@ -232,24 +245,23 @@ class Grammar:
 
     def result(self) -> list[dict[str, Any]]:
         """[{"name", "arguments"}] with the caller's names; call when done."""
-        return [{"name": self.segments[c.tool].tool.name, "arguments": _arguments(c)} for c in self.calls]
+        return [{"name": self.segments[c.tool].tool.name, "arguments": self.arguments(c)} for c in self.calls]
 
-
-def json_value(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return int(spell(value)) if value[1] == 0 else float(spell(value))
-    return value
-
-
-def _arguments(call: Call) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for _, taken in sorted(call.arguments.items()):
-        target = out
-        for key in taken.argument.path[:-1]:
-            target = target.setdefault(key, {})
-        values = [json_value(v) for v in taken.values]
-        target[taken.argument.path[-1]] = values if taken.argument.array else values[0]
-    return out
+    def arguments(self, call: Call, obj: int = ROOT, convert: Callable[[Any], Any] = json_value) -> dict[str, Any]:
+        """The members of one object in canonical order; required objects are there even when nothing is in them."""
+        tool = self.segments[call.tool].tool
+        members = [(i, 1, i) for i, v in call.arguments.items() if v.argument.object == obj]
+        members += [(first, 0, o) for o, (_, first) in enumerate(tool.places)
+                    if o != ROOT and tool.objects[o][0] == obj and self._open(call, o)]
+        out: dict[str, Any] = {}
+        for _, is_argument, i in sorted(members):
+            if is_argument:
+                taken = call.arguments[i]
+                values = [convert(v) for v in taken.values]
+                out[taken.argument.path[-1]] = values if taken.argument.array else values[0]
+            else:
+                out[tool.places[i][0]] = self.arguments(call, i, convert)
+        return out
 
 
 @dataclass

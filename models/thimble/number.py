@@ -129,7 +129,7 @@ def parse(text: str) -> tuple[int, int] | None:
         if m.end() == 0:
             return None
         whole, fraction, rest = (m.group(1) or "").replace(",", ""), m.group(2) or "", text[m.end():]
-        mantissa, scale = int((whole + fraction) or "0"), len(fraction)
+        value = _make(sign * int((whole + fraction) or "0"), len(fraction))
         if rest == "":
             factor = 1
         elif rest in ("st", "nd", "rd", "th"):
@@ -142,7 +142,7 @@ def parse(text: str) -> tuple[int, int] | None:
             factor = MULTIPLIERS[rest[1:]]
         else:
             return None
-        return _make(sign * mantissa * factor, scale)
+        return None if value is None else _make(value[0] * factor, value[1])
     ws = text.replace("-", " ").split(" ")
     if any(w not in _NUMBER_WORDS and w != "a" for w in ws):
         return None

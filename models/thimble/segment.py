@@ -12,7 +12,7 @@ from .text import case_class, model_text, value_words, words
 TOOL, ARG, VAL, IS, QUERY = 4, 5, 6, 7, 8
 FIRST_BYTE_PIECE, BYTE_PIECES = 41, 256
 NAME_LIMIT, DESCRIPTION_LIMIT, ARGUMENT_LIMIT, VALUE_LIMIT = 24, 64, 40, 12
-TOOL_LIMIT, QUERY_LIMIT = 640, 320
+TOOL_LIMIT, QUERY_LIMIT, QUERY_BYTES = 640, 320, 16384
 TYPE_WORDS = {"string": "text", "number": "number", "integer": "whole number", "boolean": "yes or no", "enum": "choice"}
 
 
@@ -137,6 +137,8 @@ class Query:
 
 
 def query(tokenizer: Tokenizer, text: str) -> Query:
+    if len(text.encode()) > QUERY_BYTES:
+        raise TooLong(f"the request has {len(text.encode())} bytes; at most {QUERY_BYTES} are read")
     tokens = [Token(QUERY, 0, 0, 0)] + tokenizer.encode(text)
     if len(tokens) > QUERY_LIMIT:
         raise TooLong(f"the request takes {len(tokens)} tokens; at most {QUERY_LIMIT} fit")
