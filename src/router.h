@@ -6,9 +6,9 @@
  *     tb_route *route = tb_route_begin(router, list, &scratch, request, len, &opts, &err);   encodes
  *     ok = tb_route_finish(route, &answer, &err);                                           decodes
  *
- * Memory: three kinds of arena, all the caller's. The router's holds the model (repacked: weights
- * and vocabulary may be freed after opening) as long as the router is used. A list's holds what its
- * tools contribute; any number of lists may live at once. The scratch arena is used by one call
+ * Memory: three kinds of arena, all the caller's. The router's holds the model; weights and vocabulary
+ * must stay as they are while the router is used (the embedding is read in place). A list's holds
+ * what its tools contribute; any number of lists may live at once. The scratch arena is used by one call
  * at a time; tb_route_begin() leaves the route and its answer in it, valid until the caller resets it.
  * Not thread-safe: one router, one thread at a time.
  *
@@ -21,6 +21,7 @@
 
 #include "base.h"
 #include "model.h"
+#include "tokenizer.h"
 
 /* Raised when a function here changes its meaning; the wasm loader compares it with its own. */
 #define TB_ABI 1u
@@ -43,16 +44,20 @@ typedef struct {
     bool decisions;             /* also write the position chosen at every step */
 } tb_route_options;
 
+enum { TB_ROUTER_SCRATCH = 320 << 10 };
+
 /* Bytes that tb_router_open() takes from its arena for these weights (0 and an error if they are
- * no model): the file's header is read, its tensors are not. */
-size_t tb_router_size(const uint8_t *weights, size_t weights_len, size_t vocabulary_len, tb_error *err);
+ * no model): the file's header is read, its tensors are not. Needs TB_ROUTER_SCRATCH of scratch. */
+size_t tb_router_size(tb_arena *scratch, const uint8_t *weights, size_t weights_len, tb_error *err);
 tb_router *tb_router_open(tb_arena *arena, const uint8_t *weights, size_t weights_len,
                           const char *vocabulary, size_t vocabulary_len,
                           const tb_router_options *options, tb_error *err);
 const tb_model *tb_router_model(const tb_router *router);
+const tb_tokenizer *tb_router_tokenizer(const tb_router *router);
 
-/* Scratch bytes that suffice for the longest allowed request with `list` (NULL: for preparing). */
-size_t tb_scratch_size(const tb_router *router, const tb_list *list);
+/* Scratch bytes that suffice for a request of `len` bytes with `list`, or, with list NULL, for
+ * preparing or loading a list from `len` bytes. 0: there cannot be that much. */
+size_t tb_scratch_size(const tb_router *router, const tb_list *list, size_t len);
 
 /* tools: JSON text, any dialect of schema.h. lenient: unsupported schema keywords are ignored.
  * tb_list_size: bytes that tb_list_prepare() will take from the list's arena; 0 and an error if
@@ -65,9 +70,11 @@ size_t tb_list_count(const tb_list *list);
 
 /* Prepared lists as bytes, to ship with an app. They fit the model they were made with (its hash
  * is inside; another gives TB_E_FORMAT) and hold a checksum. */
+bool tb_list_is_saved(const uint8_t *bytes, size_t len); /* whether they begin like a saved list */
 size_t tb_list_saved_size(const tb_list *list);
 void tb_list_save(const tb_list *list, uint8_t *out);
-size_t tb_list_load_size(const tb_router *router, const uint8_t *saved, size_t len, tb_error *err);
+size_t tb_list_load_size(const tb_router *router, tb_arena *scratch, const uint8_t *saved, size_t len,
+                         tb_error *err);
 tb_list *tb_list_load(const tb_router *router, tb_arena *arena, tb_arena *scratch,
                       const uint8_t *saved, size_t len, tb_error *err);
 
@@ -81,7 +88,7 @@ tb_route *tb_route_begin(const tb_router *router, const tb_list *list, tb_arena 
  *    "abstained":bool,"stop":"end"|"length","confidence":p,
  *    "incomplete":[{"name","missing":[["path"],..]}],
  *    "usage":{"promptTokens","decisions","forced"},"ignored":[..],
- *    "steps":[..] with options.decisions}
+ *    "steps":[..] with options.decisions; END is -1}
  * Spans are bytes of the request, one [s,e] per item for arrays; confidences 0..1, 6 digits. */
 bool tb_route_finish(tb_route *route, tb_str *answer, tb_error *err);
 /* The k tools of the list that the model finds most fitting, best first:
