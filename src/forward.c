@@ -14,33 +14,33 @@ typedef struct {
     size_t rows;
 } operand;
 
-static bool alloc_operand(const tb_model *m, size_t rows, tb_arena *arena, operand *o, tb_error *err)
+static bool alloc_operand(const tb_model *m, size_t rows, size_t n, tb_arena *arena, operand *o,
+                          tb_error *err)
 {
-    size_t d = m->config.d_model;
     if (m->numeric == TB_EXACT)
         return true;
-    o->rounded.codes = tb_alloc(arena, rows * d, sizeof(int8_t), err);
-    o->rounded.sums = tb_alloc(arena, rows * (d / TB_GROUP), sizeof(int32_t), err);
+    o->rounded.codes = tb_alloc(arena, rows * n, sizeof(int8_t), err);
+    o->rounded.sums = tb_alloc(arena, rows * (n / TB_GROUP), sizeof(int32_t), err);
     o->rounded.scales = tb_alloc(arena, rows, sizeof(float), err);
     return o->rounded.codes != NULL && o->rounded.sums != NULL && o->rounded.scales != NULL;
 }
 
-static void count_operand(const tb_model *m, size_t rows, size_t *sum)
+static void count_operand(const tb_model *m, size_t rows, size_t n, size_t *sum)
 {
-    size_t d = m->config.d_model;
     if (m->numeric == TB_EXACT)
         return;
-    tb_count_block(sum, rows * d, sizeof(int8_t));
-    tb_count_block(sum, rows * (d / TB_GROUP), sizeof(int32_t));
+    tb_count_block(sum, rows * n, sizeof(int8_t));
+    tb_count_block(sum, rows * (n / TB_GROUP), sizeof(int32_t));
     tb_count_block(sum, rows, sizeof(float));
 }
 
-static void set_operand(const tb_model *m, operand *o, const float *x, size_t rows)
+/* x (rows, n) */
+static void set_operand(const tb_model *m, operand *o, const float *x, size_t rows, size_t n)
 {
     o->x = x;
     o->rows = rows;
     if (m->numeric == TB_FAST)
-        m->kernels->quantise(x, rows, m->config.d_model, &o->rounded);
+        m->kernels->quantise(x, rows, n, &o->rounded);
 }
 
 /* y (rows, w->out) = x W */
@@ -50,6 +50,78 @@ static void product(const tb_model *m, const operand *o, const tb_int4 *w, float
         m->kernels->matmul_fast(w, &o->rounded, o->rows, y);
     else
         m->kernels->matmul_exact(w, o->x, o->rows, y);
+}
+
+/* ---- feed-forward --------------------------------------------------------------------------- */
+
+enum { FFN_ROWS = 32 /* rows at a time: the hidden layer is wide */ };
+
+/* Working memory of the feed-forward layers. */
+typedef struct {
+    float *gate, *up; /* (FFN_ROWS, ffn) */
+    float *hidden;    /* (FFN_ROWS, ffn padded): zero past ffn */
+    operand in;
+} ffn_workspace;
+
+static bool alloc_ffn(const tb_model *m, tb_arena *arena, ffn_workspace *w, tb_error *err)
+{
+    size_t ffn = m->config.ffn_dim, padded = tb_padded(ffn);
+    if (!m->config.feed_forward)
+        return true;
+    w->gate = tb_alloc(arena, FFN_ROWS * ffn, sizeof *w->gate, err);
+    w->up = tb_alloc(arena, FFN_ROWS * ffn, sizeof *w->up, err);
+    w->hidden = tb_alloc(arena, FFN_ROWS * padded, sizeof *w->hidden, err);
+    return w->gate != NULL && w->up != NULL && w->hidden != NULL &&
+           alloc_operand(m, FFN_ROWS, padded, arena, &w->in, err);
+}
+
+static void count_ffn(const tb_model *m, size_t *sum)
+{
+    size_t ffn = m->config.ffn_dim, padded = tb_padded(ffn);
+    if (!m->config.feed_forward)
+        return;
+    tb_count_block(sum, FFN_ROWS * ffn, sizeof(float));
+    tb_count_block(sum, FFN_ROWS * ffn, sizeof(float));
+    tb_count_block(sum, FFN_ROWS * padded, sizeof(float));
+    count_operand(m, FFN_ROWS, padded, sum);
+}
+
+static float positive(float x)
+{
+    return x > 0.0f ? x : 0.0f;
+}
+
+static float activate(tb_activation kind, float gate, float up)
+{
+    double g = (double)gate;
+    switch (kind) {
+    case TB_DRELU: return positive(gate) * positive(up);
+    case TB_SWIGLU: return (float)(g / (1.0 + tb_exp(-g))) * up;
+    default: /* tanh form of GELU; (1 + tanh u) / 2 = 1 / (1 + e^-2u), u = sqrt(2 / pi) (g + ..g^3) */
+        return (float)(g / (1.0 + tb_exp(-1.5957691216057308 * (g + 0.044715 * g * g * g)))) * up;
+    }
+}
+
+/* x (rows, d) += the layer's output. `y`, `out` are room for (rows, d), `in` for such rows rounded. */
+static void feed_forward(const tb_model *m, const tb_feed_forward *f, size_t rows, float *x, float *y,
+                         float *out, operand *in, ffn_workspace *w)
+{
+    size_t d = m->config.d_model, ffn = m->config.ffn_dim, padded = tb_padded(ffn);
+    for (size_t at = 0; at < rows; at += FFN_ROWS, x += FFN_ROWS * d) {
+        size_t n = rows - at < FFN_ROWS ? rows - at : FFN_ROWS;
+        m->kernels->norm(x, f->gain, n, d, y);
+        set_operand(m, in, y, n, d);
+        product(m, in, &f->w_gate, w->gate);
+        product(m, in, &f->w_up, w->up);
+        for (size_t r = 0; r < n; r++)
+            for (size_t i = 0; i < ffn; i++)
+                w->hidden[r * padded + i] =
+                    activate(m->config.activation, w->gate[r * ffn + i], w->up[r * ffn + i]);
+        set_operand(m, &w->in, w->hidden, n, padded);
+        product(m, &w->in, &f->w_down, out);
+        for (size_t i = 0; i < n * d; i++)
+            x[i] += f->gate * out[i];
+    }
 }
 
 /* ---- attention ------------------------------------------------------------------------------ */
@@ -152,6 +224,7 @@ typedef struct {
     float *k, *v;   /* (rows, kv) */
     float *weights; /* (heads / kv heads, keys): attention weights of one row */
     operand in;
+    ffn_workspace ffn;
 } workspace;
 
 static bool alloc_workspace(const tb_model *m, size_t rows, size_t keys, tb_arena *arena, workspace *w,
@@ -166,7 +239,8 @@ static bool alloc_workspace(const tb_model *m, size_t rows, size_t keys, tb_aren
     w->v = tb_alloc(arena, rows * m->kv_dim, sizeof *w->v, err);
     w->weights = tb_alloc(arena, keys * (c->heads / c->kv_heads), sizeof *w->weights, err);
     return w->x != NULL && w->y != NULL && w->q != NULL && w->k != NULL && w->v != NULL &&
-           w->weights != NULL && alloc_operand(m, rows, arena, &w->in, err);
+           w->weights != NULL && alloc_operand(m, rows, c->d_model, arena, &w->in, err) &&
+           alloc_ffn(m, arena, &w->ffn, err);
 }
 
 static void count_workspace(const tb_model *m, size_t rows, size_t keys, size_t *sum)
@@ -177,7 +251,8 @@ static void count_workspace(const tb_model *m, size_t rows, size_t keys, size_t 
     for (int i = 0; i < 2; i++)
         tb_count_block(sum, rows * m->kv_dim, sizeof(float));
     tb_count_block(sum, keys * (c->heads / c->kv_heads), sizeof(float));
-    count_operand(m, rows, sum);
+    count_operand(m, rows, c->d_model, sum);
+    count_ffn(m, sum);
 }
 
 /* x = E[id] * sqrt(d), for thimble1 + C[class]. */
@@ -235,7 +310,7 @@ static void encoder_layer(const tb_model *m, uint32_t layer, size_t rows, const 
     size_t head_stride = rows * m->config.head_dim, place = out->attendable ? layer * m->kv_dim * rows : 0;
     float *keys = out->keys + place, *values = out->values + place;
     m->kernels->norm(w->x, a->gain, rows, m->config.d_model, w->y);
-    set_operand(m, &w->in, w->y, rows);
+    set_operand(m, &w->in, w->y, rows, m->config.d_model);
     keys_values(m, a, &w->in, 0, w->k, w->v, keys, values, head_stride);
     queries(m, a, &w->in, 0, w->q);
     sources[0] = (source){keys, values, rows, head_stride};
@@ -245,8 +320,10 @@ static void encoder_layer(const tb_model *m, uint32_t layer, size_t rows, const 
                                   seen[s]->rows * m->config.head_dim};
     }
     attend(m, w->q, rows, sources, seen_count + 1, w->weights, w->y);
-    set_operand(m, &w->in, w->y, rows);
+    set_operand(m, &w->in, w->y, rows, m->config.d_model);
     add_output(m, a, &w->in, w->q, w->x);
+    if (m->encoder_ffn != NULL)
+        feed_forward(m, &m->encoder_ffn[layer], rows, w->x, w->y, w->q, &w->in, &w->ffn);
 }
 
 /* What the decoder needs of the final-normed rows w->y: cross keys and values, states, pointer keys. */
@@ -254,7 +331,7 @@ static void finish_segment(const tb_model *m, size_t rows, const uint32_t *kept_
                            const tb_encoded *out, workspace *w)
 {
     size_t d = m->config.d_model;
-    set_operand(m, &w->in, w->y, rows);
+    set_operand(m, &w->in, w->y, rows, m->config.d_model);
     for (uint32_t i = 0; i < m->config.decoder_layers; i++)
         keys_values(m, &m->decoder[i].cross, &w->in, -1, w->k, w->v,
                     out->cross_keys + (size_t)i * m->kv_dim * rows,
@@ -262,7 +339,7 @@ static void finish_segment(const tb_model *m, size_t rows, const uint32_t *kept_
     for (size_t i = 0; i < out->kept; i++)
         memcpy(out->states + i * d, w->y + (kept_rows != NULL ? kept_rows[i] : i) * d, d * sizeof *w->y);
     if (out->pointer_keys != NULL && out->kept > 0) {
-        set_operand(m, &w->in, out->states, out->kept);
+        set_operand(m, &w->in, out->states, out->kept, d);
         product(m, &w->in, &m->pointer_k, out->pointer_keys);
     }
 }
@@ -381,11 +458,11 @@ static void decoder_self(tb_decoder *d, uint32_t layer)
     size_t at = (size_t)layer * m->kv_dim * d->max_steps, now = d->steps * head;
     source past = {d->keys + at, d->values + at, d->steps + 1, head_stride};
     m->kernels->norm(w->x, a->gain, 1, m->config.d_model, w->y);
-    set_operand(m, &w->in, w->y, 1);
+    set_operand(m, &w->in, w->y, 1, m->config.d_model);
     keys_values(m, a, &w->in, (long)d->steps, w->k, w->v, d->keys + at + now, d->values + at + now, head_stride);
     queries(m, a, &w->in, (long)d->steps, w->q);
     attend(m, w->q, 1, &past, 1, w->weights, w->y);
-    set_operand(m, &w->in, w->y, 1);
+    set_operand(m, &w->in, w->y, 1, m->config.d_model);
     add_output(m, a, &w->in, w->q, w->x);
 }
 
@@ -396,7 +473,7 @@ static void decoder_cross(tb_decoder *d, uint32_t layer)
     const tb_attention *a = &m->decoder[layer].cross;
     workspace *w = &d->w;
     m->kernels->norm(w->x, a->gain, 1, m->config.d_model, w->y);
-    set_operand(m, &w->in, w->y, 1);
+    set_operand(m, &w->in, w->y, 1, m->config.d_model);
     queries(m, a, &w->in, -1, w->q);
     for (size_t s = 0; s < d->count; s++) {
         const tb_encoded *g = d->segments[s];
@@ -405,8 +482,10 @@ static void decoder_cross(tb_decoder *d, uint32_t layer)
                                  g->rows * m->config.head_dim};
     }
     attend(m, w->q, 1, d->sources, d->count, w->weights, w->y);
-    set_operand(m, &w->in, w->y, 1);
+    set_operand(m, &w->in, w->y, 1, m->config.d_model);
     add_output(m, a, &w->in, w->q, w->x);
+    if (m->decoder_ffn != NULL)
+        feed_forward(m, &m->decoder_ffn[layer], 1, w->x, w->y, w->q, &w->in, &w->ffn);
 }
 
 /* All layers over d->w.x. */
@@ -469,7 +548,7 @@ bool tb_decoder_score(tb_decoder *d, const tb_place *places, size_t count, float
     if (m->config.format != TB_THIMBLE1 || d->steps == 0)
         return tb_fail(err, TB_E_INTERNAL, "this decoder has nothing to score yet");
     if (!d->pointer_ready) {
-        set_operand(m, &d->w.in, d->hidden, 1);
+        set_operand(m, &d->w.in, d->hidden, 1, n);
         product(m, &d->w.in, &m->pointer_q, d->pointer);
         d->pointer_ready = true;
     }

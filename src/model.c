@@ -64,7 +64,7 @@ static bool gate(loader *l, const char *tensor, float *out)
     return true;
 }
 
-/* W (in, out) and its scales; `in` is a multiple of 32 by the checks on the sizes. */
+/* W (in, out) and its scales; `in` is a multiple of 32 by the checks on the sizes, or padded. */
 static bool matrix(loader *l, name n, size_t in, size_t out, tb_int4 *result)
 {
     const tb_tensor *codes = tb_weights_get(&l->w, n.text, TB_I4, in / 2, out, l->err);
@@ -100,6 +100,27 @@ static bool attention(loader *l, name norm, name block, tb_attention *a)
            gain(l, with(block, ".k_norm").text, head, &a->k_gain);
 }
 
+/* The feed-forward layers of a stack, if the file has any. */
+static bool feed_forward(loader *l, const char *stack, uint32_t count, tb_feed_forward **out)
+{
+    const tb_config *c = &l->m->config;
+    size_t d = c->d_model, ffn = c->ffn_dim;
+    *out = NULL;
+    if (!c->feed_forward)
+        return true;
+    *out = tb_alloc(l->arena, count, sizeof **out, l->err);
+    for (uint32_t i = 0; *out != NULL && i < count; i++) {
+        tb_feed_forward *f = *out + i;
+        if (!gain(l, layer_name(stack, i, ".ffn_norm").text, d, &f->gain) ||
+            !gate(l, layer_name(stack, i, ".ffn_gate").text, &f->gate) ||
+            !matrix(l, layer_name(stack, i, ".ffn.gate_proj"), d, ffn, &f->w_gate) ||
+            !matrix(l, layer_name(stack, i, ".ffn.up_proj"), d, ffn, &f->w_up) ||
+            !matrix(l, layer_name(stack, i, ".ffn.down_proj"), tb_padded(ffn), d, &f->w_down))
+            return false;
+    }
+    return *out != NULL;
+}
+
 static bool layers(loader *l)
 {
     tb_model *m = l->m;
@@ -118,7 +139,9 @@ static bool layers(loader *l)
             !attention(l, layer_name("decoder", i, ".cross_attn_norm"), layer_name("decoder", i, ".cross_attn"),
                        &m->decoder[i].cross))
             return false;
-    return gain(l, "encoder_final_norm", c->d_model, &m->encoder_gain) &&
+    return feed_forward(l, "encoder", c->encoder_layers, &m->encoder_ffn) &&
+           feed_forward(l, "decoder", c->decoder_layers, &m->decoder_ffn) &&
+           gain(l, "encoder_final_norm", c->d_model, &m->encoder_gain) &&
            gain(l, "decoder_final_norm", c->d_model, &m->decoder_gain);
 }
 
@@ -191,16 +214,6 @@ static bool rope_tables(loader *l)
 
 /* ---- the whole ------------------------------------------------------------------------------ */
 
-static bool open_file(const uint8_t *file, size_t size, tb_arena *arena, tb_weights *w, tb_error *err)
-{
-    if (!tb_weights_open(file, size, arena, w, err))
-        return false;
-    if (w->config.feed_forward)
-        return tb_fail(err, TB_E_FORMAT, "metadata no_feedforward: this version runs networks without "
-                       "feed-forward layers only");
-    return true;
-}
-
 tb_model *tb_model_load(const uint8_t *file, size_t size, const tb_kernels *kernels,
                         tb_numeric numeric, tb_arena *arena, tb_error *err)
 {
@@ -209,7 +222,7 @@ tb_model *tb_model_load(const uint8_t *file, size_t size, const tb_kernels *kern
     l.arena = arena;
     l.err = err;
     l.m = tb_alloc(arena, 1, sizeof *l.m, err);
-    if (l.m == NULL || !open_file(file, size, arena, &l.w, err))
+    if (l.m == NULL || !tb_weights_open(file, size, arena, &l.w, err))
         return NULL;
     l.m->config = l.w.config;
     l.m->kernels = kernels;
@@ -242,12 +255,25 @@ static void count_attention(size_t *sum, const tb_config *c)
     tb_count_block(sum, c->head_dim, sizeof(float));
 }
 
+static void count_feed_forward(size_t *sum, const tb_config *c, uint32_t layers)
+{
+    if (!c->feed_forward)
+        return;
+    tb_count_block(sum, layers, sizeof(tb_feed_forward));
+    for (uint32_t i = 0; i < layers; i++) {
+        tb_count_block(sum, c->d_model, sizeof(float));
+        count_matrix(sum, c->d_model, c->ffn_dim);
+        count_matrix(sum, c->d_model, c->ffn_dim);
+        count_matrix(sum, tb_padded(c->ffn_dim), c->d_model);
+    }
+}
+
 size_t tb_model_load_bytes(const uint8_t *file, size_t size, tb_arena *arena, tb_error *err)
 {
     size_t mark = tb_arena_mark(arena), sum = 0;
     tb_weights w;
     const tb_config *c = &w.config;
-    bool good = open_file(file, size, arena, &w, err);
+    bool good = tb_weights_open(file, size, arena, &w, err);
     sum = tb_arena_mark(arena) - mark; /* the table of tensors stays until the model is loaded */
     tb_arena_reset(arena, mark);
     if (!good)
@@ -257,6 +283,8 @@ size_t tb_model_load_bytes(const uint8_t *file, size_t size, tb_arena *arena, tb
     tb_count_block(&sum, c->decoder_layers, sizeof(tb_decoder_layer));
     for (uint32_t i = 0; i < c->encoder_layers + 2 * c->decoder_layers; i++)
         count_attention(&sum, c);
+    count_feed_forward(&sum, c, c->encoder_layers);
+    count_feed_forward(&sum, c, c->decoder_layers);
     tb_count_block(&sum, c->d_model, sizeof(float));
     tb_count_block(&sum, c->d_model, sizeof(float));
     if (c->format == TB_THIMBLE1) {

@@ -20,6 +20,15 @@ typedef struct {
     tb_attention self, cross;
 } tb_decoder_layer;
 
+/* A feed-forward layer (needle1 files that say so; the published one has none):
+ * x + gate * (activation(norm(x) Wgate, norm(x) Wup) Wdown). */
+typedef struct {
+    float *gain; /* (d): 1 + gamma of the norm before it */
+    float gate;  /* sigmoid applied */
+    tb_int4 w_gate, w_up; /* (d, ffn) */
+    tb_int4 w_down;       /* (ffn padded to whole groups, d) */
+} tb_feed_forward;
+
 struct tb_model {
     tb_config config;
     const tb_kernels *kernels;
@@ -33,6 +42,8 @@ struct tb_model {
 
     tb_attention *encoder;        /* (encoder layers) */
     tb_decoder_layer *decoder;    /* (decoder layers) */
+    tb_feed_forward *encoder_ffn; /* (encoder layers), NULL without */
+    tb_feed_forward *decoder_ffn; /* (decoder layers), NULL without */
     float *encoder_gain;          /* (d): final norms */
     float *decoder_gain;          /* (d) */
 
@@ -44,6 +55,12 @@ struct tb_model {
     float *cos, *sin;             /* (positions, head / 2): RoPE */
     uint32_t positions;
 };
+
+/* Rows padded to whole groups. */
+static inline size_t tb_padded(size_t rows)
+{
+    return (rows + TB_GROUP - 1) / TB_GROUP * TB_GROUP;
+}
 
 /* Bytes that tb_alloc takes for count * size, added to *sum; SIZE_MAX once anything overflows. */
 static inline void tb_count_block(size_t *sum, size_t count, size_t size)

@@ -270,7 +270,7 @@ static bool read_config(const metadata *m, tb_config *c, tb_error *err)
     if (format == TB_NEEDLE1) {
         if (!whole(m, longest, 1, 4096, 1, 1024, &c->max_encoder, err) ||
             !whole(m, MAX_DEC, 1, 4096, 1, 512, &c->max_decoder, err) ||
-            (c->feed_forward && !whole(m, FFN_DIM, 32, 8192, 32, 2048, &c->ffn_dim, err)))
+            (c->feed_forward && !whole(m, FFN_DIM, 1, 8192, 1, 2048, &c->ffn_dim, err)))
             return false;
     } else {
         c->max_encoder = THIMBLE_ROWS;

@@ -33,7 +33,7 @@ typedef struct {
     uint32_t max_decoder;    /* decoder steps, 1..4096 */
     float rope_theta;        /* 1..1e9 */
     bool feed_forward;       /* needle1 only; then also: */
-    uint32_t ffn_dim;        /* 32..8192, multiple of 32 */
+    uint32_t ffn_dim;        /* 1..8192; rows of the down projection are padded to a multiple of 32 */
     tb_activation activation;
     tb_str name;             /* "" if not given */
     tb_str calibration;      /* "" if not given; text, JSON escapes undone */

@@ -156,6 +156,7 @@ def main() -> None:
     parser.add_argument('--out', required=True, type=pathlib.Path)
     parser.add_argument('--split', choices=catalog.SPLITS, default='train')
     parser.add_argument('--public', help='pack the public rows of this folder instead of the catalog')
+    parser.add_argument('--wordnet', help="pack groups made from this folder's WordNet instead of the catalog")
     parser.add_argument('--examples', type=int, default=CHUNK_EXAMPLES, help='examples of a chunk')
     parser.add_argument('--groups', type=int, help='groups of a chunk at most')
     parser.add_argument('--first', type=int, default=0, help='number of the first chunk')
@@ -170,8 +171,12 @@ def main() -> None:
     if args.public:
         from . import public
         public_groups = public.groups(args.public, seed=1)
+    if args.wordnet:
+        from . import wordnet
+        synsets = wordnet.load(args.wordnet, lambda text: len(packer.tokenizer.encode(text)))
+        public_groups = wordnet.WordNet(synsets, args.first).groups()
     for number in range(args.first, args.first + args.chunks):
-        name = args.name or ('public' if args.public else args.split)
+        name = args.name or ('public' if args.public else 'wordnet' if args.wordnet else args.split)
         groups = public_groups if public_groups is not None else Generator(1000 + number if args.split == 'train' else number,
                                                                            args.split)
         path = args.out / f'{name}_{number:03}.bin'

@@ -114,7 +114,8 @@ class Grammar:
 
     def _take(self, value: Any, span: tuple[int, int] | None) -> None:
         taken = self.calls[-1].arguments[self.argument]
-        if not (self._current().unique_items and value in taken.values):
+        again = any(type(v) is type(value) and v == value for v in taken.values)       # 1 and true differ
+        if not (self._current().unique_items and again):
             taken.values.append(value)
             taken.spans.append(span)
         if self._current().array:

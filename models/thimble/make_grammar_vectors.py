@@ -37,10 +37,10 @@ play song Clair de Lune track stop start volume up down email send reply bob@exa
 10.0.0.1 256.1.1.1 ::1 fe80::1%eth0 2001:db8::8:800:200c:417a 1.2.3.4:: 123e4567-e89b-12d3-a456-426614174000 2024-02-29 2023-02-29
 2024-13-01 12:30:00Z 23:59:59+01:00 2024-05-06T07:08:09Z *.log #main @home $5 50% C++ "quoted" 'single' (paren) [x] {y} <z> (open close)
 -x --flag ~/path a_b-c.d e.g. U.S.A. foo/bar! what? yes no on off AB-123 ab-12 XYZ-9999 007 +49-151-1234 \u2019s don\u2019t \u201cso\u201d
-\u00abx\u00bb \u20ac20 \u00a35 20\u20ac 21\u00b0C 1\u20442 \u2014 \u2026 \U0001f600 e\u0301 \u00a0 \u3000 \u200b \ufeff \x00 \x1f \x7f \\ ^caret = == a=b k K""".split(" ")
+\u00abx\u00bb \u20ac20 \u00a35 20\u20ac 21\u00b0C 1\u20442 \u2014 \u2026 \U0001f600 e\u0301 \u00a0 \u3000 \u200b \ufeff \x00 \x1f \x7f \\ ^caret = == a=b k K""".replace("\n", " ").split(" ")
 NUMERALS = """0 1 2 3 5 7 10 12 21 42 99 100 101 365 1000 2024 65535 1,000 12,345,678 1,00 1,0000 1,234.5 0.5 .5 5. 1.50 3.14159 0.000000001
 1.0000000001 007 -2 +3 -0 -0.5 - 5k 2.5k 3K 1st 2nd 3rd 4th 11th 1.5th 5 million 2 dozen 1.5 billion 3 hundred 7thousand 999999999999999
-1000000000000000 123456789012345678 1e5 0x10 1/2 10% 3pm 7:30 30min 10km x2 v1.2 1.2.3 $5 12-5 4-- 1.,2 9.9.""".split(" ")
+1000000000000000 123456789012345678 1e5 0x10 1/2 10% 3pm 7:30 30min 10km x2 v1.2 1.2.3 $5 12-5 4-- 1.,2 9.9.""".split()
 ONES = list(number.ONES) + list(number.TENS) + list(number.ORDINALS) + list(number.MULTIPLIERS) + [
     "a", "and", "point", "minus", "negative", "half", "quarter", "quarters", "dozen", "couple", "pair", "once", "twice", "double"]
 PATTERNS = [r"^[A-Z]{2,3}-\d+$", r"\d", r"^\w+$", r"^#?\w", r"@", r"^[^\s@]+@[^\s@]+\.[a-z]{2,}$", r"^(on|off|auto)$", r"\bplay\b",
@@ -53,7 +53,7 @@ def phrases() -> list[str]:
     out = []
     for file in sorted(glob.glob(str(CATALOG / "domains*" / "*.json"))):
         for tool in json.loads(Path(file).read_text())["tools"]:
-            out += tool.get("queries", [])[:2]
+            out += [q for q in tool.get("queries", [])[:2] if isinstance(q, str)]
     return out
 
 
@@ -244,8 +244,6 @@ def tool_definition(r: random.Random, nasty: float = 0.0) -> Any:
         parameters = r.choice([None, {}, {"type": "object"}, [], "x", {"$ref": "#/$defs/s", "$defs": {"s": {"type": "string"}}},
                                {"anyOf": [{"type": "object", "properties": {"a": {"type": "string"}}}, {"type": "null"}]},
                                {"type": "object", "$ref": "#"}, {"$ref": "#/a", "a": {"$ref": "#/a"}}, {"type": "array"}])
-    if r.random() < 0.1:
-        parameters["title"] = "Parameters" if isinstance(parameters, dict) else ""
     tool = {"name": name, **description, r.choice(["parameters", "parameters", "inputSchema", "input_schema"]): parameters}
     if r.random() < nasty / 4:
         tool = r.choice([{**tool, "name": ""}, {**tool, "name": None}, {**tool, "name": "n" * 129}, {"x": 1}, 5, None, "tool", []])
@@ -322,7 +320,7 @@ def message(text: str) -> str:
 def form(tools: list[Any]) -> list[Any]:
     """What tests/c/test_schema.c compares: everything that reading a tool list decides."""
     def limit(x: float | None) -> Any:
-        return None if x is None else "inf" if x == float("inf") else float(x).hex()
+        return None if x is None else "inf" if x == float("inf") else "-inf" if x == float("-inf") else float(x)
     return [[t.name, t.description, [[p, q] for p, q in t.objects[1:]], [[k, f] for k, f in t.places[1:]], [
         [list(a.path), a.type, a.description, a.required, a.object, a.array, a.unique_items, a.min_items, a.max_items,
          [limit(x) for x in (a.minimum, a.maximum, a.exclusive_minimum, a.exclusive_maximum, a.multiple_of)],
@@ -374,10 +372,17 @@ def walk(g: Grammar, r: random.Random) -> list[list[int]]:
     return steps
 
 
+def ecma_pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[Any]:
+    """jsonschema takes patterns to be Python's."""
+    if isinstance(instance, str) and not translate(pattern).search(instance):
+        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
 def check(calls: list[dict[str, Any]], definitions: list[Any]) -> None:
     """Every call is valid by its own schema, says a validator that is not ours."""
     if jsonschema is None:
         return
+    validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": ecma_pattern})
     schemas = {}
     for d in definitions:
         d = d.get("function", d)
@@ -385,7 +390,7 @@ def check(calls: list[dict[str, Any]], definitions: list[Any]) -> None:
     for call in calls:
         schema = schemas[call["name"]]
         if isinstance(schema, dict) and schema.get("type") == "object":
-            jsonschema.Draft202012Validator(schema).validate(call["arguments"])
+            validator(schema).validate(call["arguments"])
 
 
 def grammar_vectors(r: random.Random, count: int) -> Iterator[dict[str, Any]]:

@@ -121,40 +121,43 @@ static void store_output(const Config *c, const Job *j, int head, const real *o,
 
 static size_t head_offset(const Config *c, int head, int rows, int row) { return ((size_t)head * (size_t)rows + (size_t)row) * (size_t)c->rep; }
 
+/* STRIP rows of a job at a time, so that scores stay in the first cache. Rows past the job's are computed and left alone. */
+enum { STRIP = 32 };
+
 static void job_forward(const Plan *p, const Config *c, Arena *a, const JobSet *s, const Job *j, int head, int rows, int keys,
                         const Packed *shared, const act *q, const act *k, const act *v, Probabilities *e, act *out)
 {
-    size_t mark = a->used, hd = (size_t)c->head_dim, key0 = ((size_t)head * (size_t)keys + (size_t)j->k0) * hd;
-    int n = j->rows * c->rep, n1 = round_up(s->keys, 32), n2 = round_up(j->keys, 32), ld = n1 + n2;
-    Packed own = pack_forward(a, k + key0, v + key0, j->keys, c->head_dim);
-    int whole = round_up(n, 32);
-    real *score = arena_reals(a, (size_t)whole * (size_t)ld), *o = arena_reals(a, (size_t)whole * hd);
-    GemmRows left = gemm_rows(q + head_offset(c, head, rows, j->q0) * hd, c->head_dim);
-    if (n1) gemm(whole, n1, c->head_dim, left, shared->k_t, score, ld, false);
-    gemm(whole, n2, c->head_dim, left, own.k_t, score + n1, ld, false);
-
+    int hd = c->head_dim, n = j->rows * c->rep, n1 = round_up(s->keys, 32), n2 = round_up(j->keys, 32), ld = n1 + n2;
+    size_t mark = a->used, key0 = ((size_t)head * (size_t)keys + (size_t)j->k0) * (size_t)hd, row0 = head_offset(c, head, rows, j->q0);
+    Packed own = pack_forward(a, k + key0, v + key0, j->keys, hd);
+    real *score = arena_reals(a, (size_t)STRIP * (size_t)ld), *o = arena_reals(a, (size_t)round_up(n, STRIP) * (size_t)hd);
     act *e1 = e->shared + s->e + ((size_t)head * (size_t)s->rows + (size_t)(j->q0 - s->q0)) * (size_t)c->rep * (size_t)n1;
     act *e2 = e->own + j->e + (size_t)head * (size_t)n * (size_t)n2;
-    real *inverse = e->inverse + head_offset(c, head, rows, j->q0);
-    for (int i = 0; i < n; i++) {
-        real *s1 = score + (size_t)i * (size_t)ld, *s2 = s1 + n1;
-        int row = j->q0 + i / c->rep;
-        fill(s1, s->keys, n1);
-        fill(s2, 0, p->lo[row]);
-        fill(s2, p->hi[row], n2);
-        inverse[i] = softmax_row(s1, n1, e1 + (size_t)i * (size_t)n1, s2, n2, e2 + (size_t)i * (size_t)n2);
+    for (int r = 0; r < n; r += STRIP, e1 += STRIP * n1, e2 += STRIP * n2) {
+        GemmRows left = gemm_rows(q + (row0 + (size_t)r) * (size_t)hd, hd);
+        if (n1) gemm(STRIP, n1, hd, left, shared->k_t, score, ld, false);
+        gemm(STRIP, n2, hd, left, own.k_t, score + n1, ld, false);
+        for (int i = 0; i < STRIP && r + i < n; i++) {
+            real *s1 = score + (size_t)i * (size_t)ld, *s2 = s1 + n1;
+            int row = j->q0 + (r + i) / c->rep;
+            fill(s1, s->keys, n1);
+            fill(s2, 0, p->lo[row]);
+            fill(s2, p->hi[row], n2);
+            e->inverse[row0 + (size_t)(r + i)] = softmax_row(s1, n1, e1 + (size_t)i * (size_t)n1, s2, n2, e2 + (size_t)i * (size_t)n2);
+        }
+        real *strip = o + (size_t)r * (size_t)hd;
+        if (n1) gemm(STRIP, hd, n1, gemm_rows(e1, n1), shared->v, strip, hd, false);
+        gemm(STRIP, hd, n2, gemm_rows(e2, n2), own.v, strip, hd, n1 > 0);
     }
-    if (n1) gemm(whole, c->head_dim, n1, gemm_rows(e1, n1), shared->v, o, c->head_dim, false);
-    gemm(whole, c->head_dim, n2, gemm_rows(e2, n2), own.v, o, c->head_dim, n1 > 0);
-    store_output(c, j, head, o, inverse, out);
+    store_output(c, j, head, o, e->inverse + row0, out);
     a->used = mark;
 }
 
 void attention_forward(const Plan *p, const Config *c, Arena *scratch, int rows, int keys, const act *q, const act *k, const act *v,
                        Probabilities *e, act *out)
 {
-    for (int i = 0; i < p->set_count; i++)
-        for (int head = 0; head < c->kv_heads; head++) {
+    for (int head = 0; head < c->kv_heads; head++)
+        for (int i = 0; i < p->set_count; i++) {
             const JobSet *s = &p->sets[i];
             size_t mark = scratch->used, key0 = ((size_t)head * (size_t)keys + (size_t)s->k0) * (size_t)c->head_dim;
             Packed shared = {0};
@@ -198,17 +201,23 @@ static void job_backward(const Config *c, Arena *a, const JobSet *s, const Job *
     const act *e1 = e->shared + s->e + ((size_t)head * (size_t)s->rows + (size_t)(j->q0 - s->q0)) * (size_t)c->rep * (size_t)n1;
     const act *e2 = e->own + j->e + (size_t)head * (size_t)n * (size_t)n2;
     Packed own = pack_backward(a, k + key0, v + key0, j->keys, hd);
-    int whole = round_up(n, 32); /* rows past the job's are overwritten when their own job comes */
-    real *dp = arena_reals(a, (size_t)whole * (size_t)ld), *dqj = dq + row0 * (size_t)hd;
+    real *dp = arena_reals(a, (size_t)STRIP * (size_t)ld);
     act *ds = arena_acts(a, (size_t)n * (size_t)n2);
-    if (n1) {
-        gemm(whole, n1, hd, gemm_rows(g, hd), shared->v_t, dp, ld, false);
-        score_gradient(e1, dp, ld, delta + row0, n, n1, ds_shared);
-        gemm(whole, hd, n1, gemm_rows(ds_shared, n1), shared->k, dqj, hd, false);
+    for (int r = 0; r < n; r += STRIP) { /* rows of dq past the job's are overwritten when their own job comes */
+        int live = n - r < STRIP ? n - r : STRIP;
+        GemmRows left = gemm_rows(g + (size_t)r * (size_t)hd, hd);
+        real *dqr = dq + (row0 + (size_t)r) * (size_t)hd;
+        if (n1) {
+            act *dsr = ds_shared + (size_t)r * (size_t)n1;
+            gemm(STRIP, n1, hd, left, shared->v_t, dp, ld, false);
+            score_gradient(e1 + (size_t)r * (size_t)n1, dp, ld, delta + row0 + r, live, n1, dsr);
+            gemm(STRIP, hd, n1, gemm_rows(dsr, n1), shared->k, dqr, hd, false);
+        }
+        act *dsr = ds + (size_t)r * (size_t)n2;
+        gemm(STRIP, n2, hd, left, own.v_t, dp + n1, ld, false);
+        score_gradient(e2 + (size_t)r * (size_t)n2, dp + n1, ld, delta + row0 + r, live, n2, dsr);
+        gemm(STRIP, hd, n2, gemm_rows(dsr, n2), own.k, dqr, hd, n1 > 0);
     }
-    gemm(whole, n2, hd, gemm_rows(g, hd), own.v_t, dp + n1, ld, false);
-    score_gradient(e2, dp + n1, ld, delta + row0, n, n2, ds);
-    gemm(whole, hd, n2, gemm_rows(ds, n2), own.k, dqj, hd, n1 > 0);
 
     act *q_packed = arena_acts(a, gemm_packed_size(n, hd)), *g_packed = arena_acts(a, gemm_packed_size(n, hd));
     gemm_pack(q_packed, qj, hd, n, hd);

@@ -23,7 +23,9 @@ static const char USAGE[] =
     "  --save-seconds S    how often (60)\n"
     "  --examples N        queries to train on in all: length of the schedule and end of the run\n"
     "  --batch N           queries per step (400)\n"
-    "  --lr X              AdamW learning rate, for embedding, norms, gates, vectors (0.002)\n"
+    "  --lr X              AdamW learning rate, for norms, gates, vectors (0.002)\n"
+    "  --embedding-lr X    AdamW learning rate of the embedding (0.0007)\n"
+    "  --token-drop F      part of the words of every other query read as <unk> while training (0.15)\n"
     "  --muon-lr X         Muon learning rate, for matrices (0.02)\n"
     "  --weight-decay X    of matrices, times the learning rate (0.01)\n"
     "  --clip X            largest gradient norm (1); 0: any\n"
@@ -41,7 +43,7 @@ typedef struct {
     int data_count;
     bool resume;
     long dev_steps, dev_groups, dump_groups, examples, batch, threads, seed, nice, unit;
-    double dev_minutes, save_seconds, log_seconds, lr, muon_lr, weight_decay, clip, z_loss, warmup, decay, qat_from;
+    double dev_minutes, save_seconds, log_seconds, lr, muon_lr, weight_decay, clip, z_loss, warmup, decay, qat_from, embedding_lr, token_drop;
 } Options;
 
 static long integer(const char *option, const char *text, long low, long high)
@@ -79,7 +81,7 @@ static bool parse_number(Options *o, const char *name, const char *value)
         double high;
     } reals[] = {{"--save-seconds", &o->save_seconds, 1e9}, {"--log-seconds", &o->log_seconds, 1e9}, {"--lr", &o->lr, 10}, {"--muon-lr", &o->muon_lr, 10},
                  {"--weight-decay", &o->weight_decay, 10}, {"--clip", &o->clip, 1e9}, {"--z-loss", &o->z_loss, 1}, {"--warmup", &o->warmup, 1},
-                 {"--decay", &o->decay, 1}, {"--qat-from", &o->qat_from, 1}};
+                 {"--decay", &o->decay, 1}, {"--qat-from", &o->qat_from, 1}, {"--embedding-lr", &o->embedding_lr, 10}, {"--token-drop", &o->token_drop, 1}};
     const struct {
         const char *name;
         long *to, low, high;
@@ -101,7 +103,7 @@ static bool parse_number(Options *o, const char *name, const char *value)
 
 static Options parse(int count, char **arguments)
 {
-    Options o = {.data = get_memory((size_t)count * sizeof(char *)), .dev_minutes = 3, .save_seconds = 60, .log_seconds = 20, .batch = 400, .lr = 0.002, .muon_lr = 0.02,
+    Options o = {.data = get_memory((size_t)count * sizeof(char *)), .dev_minutes = 3, .save_seconds = 60, .log_seconds = 20, .batch = 400, .lr = 0.002, .embedding_lr = 0.0007, .token_drop = 0.15, .muon_lr = 0.02,
                  .weight_decay = 0.01, .clip = 1, .warmup = 0.02, .decay = 0.4, .qat_from = 0.7, .threads = 2, .seed = 1, .unit = 1536, .dump_groups = 8};
     for (int i = 1; i < count; i++) {
         const char *a = arguments[i];
@@ -284,7 +286,7 @@ int main(int count, char **arguments)
 
     Trainer trainer;
     trainer_make(&trainer, &model, (int)o.threads,
-                 (Settings){.adam_rate = o.lr, .muon_rate = o.muon_lr, .weight_decay = o.weight_decay, .clip = o.clip, .z_loss = o.z_loss, .unit_rows = (int)o.unit});
+                 (Settings){.adam_rate = o.lr, .muon_rate = o.muon_lr, .weight_decay = o.weight_decay, .clip = o.clip, .z_loss = o.z_loss, .embedding_rate = o.embedding_lr, .token_drop = o.token_drop, .unit_rows = (int)o.unit});
     if (o.resume) checkpoint_resume(o.out, &trainer);
     if (o.qat_from <= 0) trainer_refresh(&trainer, true);
     if (o.dump) {

@@ -98,7 +98,8 @@ static void update_job(void *context, int worker, int index)
         t->arenas[worker].used = 0;
         muon_update(&t->arenas[worker], x->rows, x->columns, t->model->master + at, t->momentum + at, g, w->clip, s->muon_rate * w->factor, s->weight_decay);
     } else {
-        adam_update(n, t->model->master + at, t->momentum + at, t->square + at, g, w->clip, s->adam_rate * w->factor, t->step);
+        double rate = p.tensor == t->model->embedding ? s->embedding_rate : s->adam_rate;
+        adam_update(n, t->model->master + at, t->momentum + at, t->square + at, g, w->clip, rate * w->factor, t->step);
     }
     memset(g, 0, n * sizeof(real));
     model_set_value(t->model, p.tensor, p.row0, p.rows, t->quantise);
@@ -132,7 +133,8 @@ static void pass_job(void *context, int worker, int index)
 {
     PassWork *w = context;
     Trainer *t = w->t;
-    PassOptions o = {.loss_scale = w->loss_scale, .z_loss = t->settings.z_loss, .gradient = w->train ? t->gradients[worker] : NULL};
+    PassOptions o = {.loss_scale = w->loss_scale, .z_loss = t->settings.z_loss, .gradient = w->train ? t->gradients[worker] : NULL,
+                     .token_drop = w->train ? t->settings.token_drop : 0, .drop_seed = (uint64_t)t->step << 20 | (uint64_t)index};
     Tally y = network_pass(t->model, &t->arenas[worker], w->groups + w->units[index].first, w->units[index].count, &o);
     tally_add(&w->tallies[worker], &y);
 }

@@ -11,6 +11,8 @@
 
 typedef struct {
     double adam_rate, muon_rate, weight_decay, clip, z_loss;
+    double embedding_rate; /* of Adam, for the embedding: small keeps the word vectors it starts from */
+    double token_drop;
     int unit_rows; /* encoder rows worked on at a time; more are faster per row but need more cache */
 } Settings;
 
