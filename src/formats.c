@@ -11,9 +11,9 @@ tb_string_format tb_format_named(tb_str name)
         char name[10];
         uint8_t format;
     } NAMES[] = {
-        {"date", TB_FORMAT_DATE}, {"time", TB_FORMAT_TIME}, {"date-time", TB_FORMAT_DATE_TIME},
-        {"email", TB_FORMAT_EMAIL}, {"uri", TB_FORMAT_URI}, {"url", TB_FORMAT_URI},
-        {"ipv4", TB_FORMAT_IPV4}, {"ipv6", TB_FORMAT_IPV6}, {"hostname", TB_FORMAT_HOSTNAME},
+        {"date", TB_FORMAT_DATE},   {"time", TB_FORMAT_TIME}, {"date-time", TB_FORMAT_DATE_TIME},
+        {"email", TB_FORMAT_EMAIL}, {"uri", TB_FORMAT_URI},   {"url", TB_FORMAT_URI},
+        {"ipv4", TB_FORMAT_IPV4},   {"ipv6", TB_FORMAT_IPV6}, {"hostname", TB_FORMAT_HOSTNAME},
         {"uuid", TB_FORMAT_UUID},
     };
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
@@ -57,7 +57,9 @@ static bool has_shape(tb_str s, const char *picture)
 {
     for (size_t i = 0; picture[i] != '\0'; i++) {
         uint8_t c = byte_at(s, i);
-        if (picture[i] == 'd' ? !tb_is_digit(c) : picture[i] == 'x' ? !is_hex(c) : c != (uint8_t)picture[i])
+        if (picture[i] == 'd'   ? !tb_is_digit(c)
+            : picture[i] == 'x' ? !is_hex(c)
+                                : c != (uint8_t)picture[i])
             return false;
     }
     return true;
@@ -88,7 +90,8 @@ static bool is_date(tb_str s)
 static bool is_time(tb_str s)
 {
     size_t at = 8;
-    if (!has_shape(s, "dd:dd:dd") || two_digits(s, 0) > 23 || two_digits(s, 3) > 59 || two_digits(s, 6) > 59)
+    if (!has_shape(s, "dd:dd:dd") || two_digits(s, 0) > 23 || two_digits(s, 3) > 59 ||
+        two_digits(s, 6) > 59)
         return false;
     if (byte_at(s, at) == '.') {
         if (!tb_is_digit(byte_at(s, ++at)))
@@ -126,7 +129,8 @@ static bool is_hostname(tb_str s)
         return false;
     for (size_t at = 0; at <= s.len;) {
         tb_str label = next_part(s, &at, '.');
-        if (label.len == 0 || label.len > 63 || label.ptr[0] == '-' || label.ptr[label.len - 1] == '-')
+        if (label.len == 0 || label.len > 63 || label.ptr[0] == '-' ||
+            label.ptr[label.len - 1] == '-')
             return false;
         for (size_t i = 0; i < label.len; i++)
             if (!is_alnum((uint8_t)label.ptr[i]) && label.ptr[i] != '-')
@@ -199,7 +203,8 @@ static bool is_email(tb_str s)
         if (atom.len == 0)
             return false;
         for (size_t i = 0; i < atom.len; i++)
-            if (!is_alnum((uint8_t)atom.ptr[i]) && !is_one_of((uint8_t)atom.ptr[i], "!#$%&'*+/=?^_`{|}~-"))
+            if (!is_alnum((uint8_t)atom.ptr[i]) &&
+                !is_one_of((uint8_t)atom.ptr[i], "!#$%&'*+/=?^_`{|}~-"))
                 return false;
     }
     return is_hostname(from(s, at_sign));
@@ -239,7 +244,8 @@ bool tb_format_fits(tb_string_format format, tb_str text)
     case TB_FORMAT_IPV4: return is_ipv4(text);
     case TB_FORMAT_IPV6: return is_ipv6(text);
     case TB_FORMAT_HOSTNAME: return is_hostname(text);
-    case TB_FORMAT_UUID: return text.len == 36 && has_shape(text, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
+    case TB_FORMAT_UUID:
+        return text.len == 36 && has_shape(text, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
     }
     return false;
 }

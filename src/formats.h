@@ -10,10 +10,10 @@ typedef enum {
     TB_FORMAT_TIME,      /* RFC 3339 full-time, without leap seconds */
     TB_FORMAT_DATE_TIME, /* RFC 3339 date-time */
     TB_FORMAT_EMAIL,     /* RFC 5322 dot-atom "@" host name */
-    TB_FORMAT_URI,       /* RFC 3986 with a scheme, without addresses in brackets; "url" means it too */
+    TB_FORMAT_URI, /* RFC 3986 with a scheme, without addresses in brackets; "url" means it too */
     TB_FORMAT_IPV4,
     TB_FORMAT_IPV6,
-    TB_FORMAT_HOSTNAME,  /* RFC 1123 */
+    TB_FORMAT_HOSTNAME, /* RFC 1123 */
     TB_FORMAT_UUID
 } tb_string_format;
 

@@ -50,7 +50,8 @@ static bool is_open(const tb_grammar *g, const tb_call *call, uint32_t object)
     if (tool->objects[object].required && is_open(g, call, tool->objects[object].parent))
         return true;
     for (uint32_t i = 0; i < call->taken_count; i++)
-        if (is_inside(tool, tool->arguments[g->taken[call->first_taken + i].argument].object, object))
+        if (is_inside(tool, tool->arguments[g->taken[call->first_taken + i].argument].object,
+                      object))
             return true;
     return false;
 }
@@ -76,12 +77,13 @@ static bool can_satisfy(tb_grammar *g, uint32_t tool, uint32_t argument)
     uint8_t *known = &g->satisfiable[g->first_argument[tool] + argument];
     if (*known == 0) {
         const tb_argument *a = &g->segments[tool].tool->arguments[argument];
-        bool enough;
-        if (a->value_count > 0) /* in a list each of them is taken once */
-            enough = a->value_count >= a->min_items;
-        else
-            enough = tb_spans_starts(&g->spans, a, -1, g->room) >= (a->min_items > 1 ? a->min_items : 1);
-        *known = enough && a->max_items != 0 ? 2 : 1;
+        uint32_t least = a->min_items > 1 ? a->min_items : 1;
+        /* In a list each value of an enum is taken once. */
+        bool enough =
+            a->max_items != 0 &&
+            (a->value_count > 0 ? a->value_count
+                                : tb_spans_starts(&g->spans, a, -1, least, g->room)) >= least;
+        *known = enough ? 2 : 1;
     }
     return *known == 2;
 }
@@ -165,7 +167,7 @@ static void allow_items(tb_grammar *g)
         if (a->value_count > 0)
             allow_values(g);
         else
-            g->allowed_count = tb_spans_starts(&g->spans, a, g->span_end, g->allowed);
+            g->allowed_count = tb_spans_starts(&g->spans, a, g->span_end, UINT32_MAX, g->allowed);
     }
     if (g->allowed_count == 0 || taken >= a->min_items)
         allow_next(g);
@@ -217,8 +219,7 @@ static void finish(tb_grammar *g)
 static void open_call(tb_grammar *g, uint32_t tool)
 {
     close_call(g, g->decisions - 1);
-    g->calls[g->call_count++] =
-        (tb_call){tool, g->taken_count, 0, g->decisions - 1, g->decisions};
+    g->calls[g->call_count++] = (tb_call){tool, g->taken_count, 0, g->decisions - 1, g->decisions};
     g->argument = -1;
     become(g, TB_DECIDE_NEXT);
     allow_next(g);
@@ -237,7 +238,7 @@ static void open_argument(tb_grammar *g, uint32_t argument)
         allow_values(g);
     } else {
         become(g, TB_DECIDE_START);
-        g->allowed_count = tb_spans_starts(&g->spans, a, -1, g->allowed);
+        g->allowed_count = tb_spans_starts(&g->spans, a, -1, UINT32_MAX, g->allowed);
     }
 }
 
@@ -314,7 +315,8 @@ static void open_span(tb_grammar *g, int32_t position)
 {
     g->span_start = position;
     become(g, TB_DECIDE_END);
-    g->allowed_count = tb_spans_ends(&g->spans, current_argument(g), (uint32_t)position, g->allowed);
+    g->allowed_count =
+        tb_spans_ends(&g->spans, current_argument(g), (uint32_t)position, g->allowed);
 }
 
 static void close_span(tb_grammar *g, int32_t position)
@@ -322,7 +324,8 @@ static void close_span(tb_grammar *g, int32_t position)
     const tb_token *tokens = g->spans.query.tokens;
     tb_item item = {NULL, tokens[g->span_start].start, tokens[position].end, {0, 0}};
     if (current_argument(g)->type != TB_STRING)
-        item.number = tb_spans_number(&g->spans, (uint32_t)g->span_start, (uint32_t)position)->value;
+        item.number =
+            tb_spans_number(&g->spans, (uint32_t)g->span_start, (uint32_t)position)->value;
     g->span_end = position;
     take(g, item);
 }
@@ -409,8 +412,9 @@ tb_grammar *tb_grammar_begin(tb_arena *arena, const tb_query *query, const tb_se
     g->satisfiable = tb_alloc(arena, arguments, sizeof *g->satisfiable, err);
     g->room = tb_alloc(arena, query->count, sizeof *g->room, err);
     /* At most: tokens to start with or values, then arguments, tools, END. */
-    g->allowed = tb_alloc(arena, (size_t)query->count + TB_MAX_VALUES + TB_MAX_ARGUMENTS + count + 1,
-                          sizeof *g->allowed, err);
+    g->allowed =
+        tb_alloc(arena, (size_t)query->count + TB_MAX_VALUES + TB_MAX_ARGUMENTS + count + 1,
+                 sizeof *g->allowed, err);
     if (g->satisfiable == NULL || g->room == NULL || g->allowed == NULL ||
         !tb_spans_read(&g->spans, query, arena, err))
         return NULL;
@@ -423,7 +427,8 @@ tb_grammar *tb_grammar_begin(tb_arena *arena, const tb_query *query, const tb_se
 
 /* ---- results -------------------------------------------------------------------------------- */
 
-void tb_grammar_write_item(const tb_grammar *g, const tb_argument *a, const tb_item *item, tb_json_writer *w)
+void tb_grammar_write_item(const tb_grammar *g, const tb_argument *a, const tb_item *item,
+                           tb_json_writer *w)
 {
     char digits[TB_NUMBER_ROOM];
     if (item->value != NULL && item->value->type == TB_VALUE_STRING)
@@ -445,7 +450,8 @@ static void write_key(tb_str key, bool *first, tb_json_writer *w)
     tb_json_raw(w, ":");
 }
 
-static void write_argument(const tb_grammar *g, const tb_argument *a, const tb_taken *taken, tb_json_writer *w)
+static void write_argument(const tb_grammar *g, const tb_argument *a, const tb_taken *taken,
+                           tb_json_writer *w)
 {
     if (a->array)
         tb_json_raw(w, "[");
@@ -459,7 +465,8 @@ static void write_argument(const tb_grammar *g, const tb_argument *a, const tb_t
 }
 
 /* At most TB_MAX_DEPTH deep. */
-static void write_object(const tb_grammar *g, const tb_call *call, uint32_t object, tb_json_writer *w)
+static void write_object(const tb_grammar *g, const tb_call *call, uint32_t object,
+                         tb_json_writer *w)
 {
     const tb_tool *tool = tool_of(g, call);
     uint32_t inner = 1, next = 0;

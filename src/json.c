@@ -1,5 +1,6 @@
 /* json.c - strict JSON. check() accepts exactly RFC 8259 and counts; jsmn then finds the tokens of
- * a text that is known to be good, so that none of its laxities matters; build() makes the nodes. */
+ * a text that is known to be good, so that none of its laxities matters; build() makes the nodes.
+ */
 #include "json.h"
 
 #include <float.h>
@@ -37,7 +38,8 @@ static bool fail(const checker *c, const char *what)
     return fail_at(c->text, c->at, what, c->err);
 }
 
-/* The byte at hand, 0 at the end (a 0 in the text is no valid byte anywhere, so both fail alike). */
+/* The byte at hand, 0 at the end (a 0 in the text is no valid byte anywhere, so both fail alike).
+ */
 static char peek(const checker *c)
 {
     return c->at < c->len ? c->text[c->at] : '\0';
@@ -167,7 +169,8 @@ static bool check_scalar(checker *c)
         return check_number(c);
     for (size_t i = 0; i < 3; i++) {
         tb_str literal = tb_str_of(LITERALS[i]);
-        if (c->len - c->at >= literal.len && memcmp(c->text + c->at, literal.ptr, literal.len) == 0) {
+        if (c->len - c->at >= literal.len &&
+            memcmp(c->text + c->at, literal.ptr, literal.len) == 0) {
             c->at += literal.len;
             c->nodes++;
             return true;
@@ -222,9 +225,9 @@ static bool check(checker *c)
             }
             if (depth > 0) {
                 if (peek(c) != ',')
-                    return fail(c, c->at == c->len ? "the text ends too early"
-                                : closers[depth - 1] == '}' ? "\",\" or \"}\" expected"
-                                                            : "\",\" or \"]\" expected");
+                    return fail(c, c->at == c->len             ? "the text ends too early"
+                                   : closers[depth - 1] == '}' ? "\",\" or \"}\" expected"
+                                                               : "\",\" or \"]\" expected");
                 c->at++;
             }
         }
@@ -291,8 +294,11 @@ static tb_json_type type_of(const jsmntok_t *token, char first)
     case JSMN_OBJECT: return TB_JSON_OBJECT;
     case JSMN_ARRAY: return TB_JSON_ARRAY;
     case JSMN_STRING: return TB_JSON_STRING;
-    default: return first == 't' ? TB_JSON_TRUE : first == 'f' ? TB_JSON_FALSE
-                                                : first == 'n' ? TB_JSON_NULL : TB_JSON_NUMBER;
+    default:
+        return first == 't'   ? TB_JSON_TRUE
+               : first == 'f' ? TB_JSON_FALSE
+               : first == 'n' ? TB_JSON_NULL
+                              : TB_JSON_NUMBER;
     }
 }
 
@@ -349,7 +355,8 @@ bool tb_json_parse(tb_arena *nodes, tb_arena *strings, const char *text, size_t 
     char *decoded_strings;
     bool ok;
     if (len >= INT32_MAX)
-        return tb_fail(err, TB_E_JSON, "JSON: %zu bytes are too many; less than 2 GiB are read", len);
+        return tb_fail(err, TB_E_JSON, "JSON: %zu bytes are too many; less than 2 GiB are read",
+                       len);
     if (valid != len)
         return fail_at(text, valid, "bytes that are not UTF-8", err);
     if (!check(&c))

@@ -10,7 +10,12 @@
 enum { TB_JSON_DEPTH = 64 };
 
 typedef enum {
-    TB_JSON_NULL, TB_JSON_FALSE, TB_JSON_TRUE, TB_JSON_NUMBER, TB_JSON_STRING, TB_JSON_ARRAY,
+    TB_JSON_NULL,
+    TB_JSON_FALSE,
+    TB_JSON_TRUE,
+    TB_JSON_NUMBER,
+    TB_JSON_STRING,
+    TB_JSON_ARRAY,
     TB_JSON_OBJECT
 } tb_json_type;
 
@@ -19,29 +24,30 @@ typedef enum {
  * nodes[c].next (for an object, c is a key: its value is c + 1 and nodes[c].next the next key). */
 typedef struct {
     tb_json_type type;
-    uint32_t next;   /* the first node behind this one and all that is in it */
-    uint32_t count;  /* items of an array, members of an object */
-    uint32_t first;  /* object: its first entry in `members` */
-    uint32_t at;     /* byte in the text where it begins */
-    tb_str text;     /* string: its content, decoded; number and literals: as spelled */
+    uint32_t next;  /* the first node behind this one and all that is in it */
+    uint32_t count; /* items of an array, members of an object */
+    uint32_t first; /* object: its first entry in `members` */
+    uint32_t at;    /* byte in the text where it begins */
+    tb_str text;    /* string: its content, decoded; number and literals: as spelled */
 } tb_json_node;
 
 typedef struct {
     tb_str key;
-    uint32_t value;  /* node */
+    uint32_t value; /* node */
 } tb_json_member;
 
 typedef struct {
-    tb_json_node *nodes;     /* nodes[0] is the document */
+    tb_json_node *nodes; /* nodes[0] is the document */
     uint32_t count;
-    tb_json_member *members; /* per object `count` entries from `first`, sorted by the key's bytes */
+    tb_json_member
+        *members; /* per object `count` entries from `first`, sorted by the key's bytes */
 } tb_json;
 
 /* Reads `text`, whose outermost value must be an object or an array. Nodes are allocated from
- * `nodes`, decoded strings that hold escapes from `strings` (it may be the same arena); other strings
- * lie in `text`, which must therefore outlive the result. TB_E_JSON, with line and column (in bytes,
- * from 1): bad syntax, bytes that are not UTF-8, unpaired surrogates, nesting deeper than
- * TB_JSON_DEPTH, two members of an object with the same key. */
+ * `nodes`, decoded strings that hold escapes from `strings` (it may be the same arena); other
+ * strings lie in `text`, which must therefore outlive the result. TB_E_JSON, with line and column
+ * (in bytes, from 1): bad syntax, bytes that are not UTF-8, unpaired surrogates, nesting deeper
+ * than TB_JSON_DEPTH, two members of an object with the same key. */
 bool tb_json_parse(tb_arena *nodes, tb_arena *strings, const char *text, size_t len, tb_json *out,
                    tb_error *err);
 
@@ -52,8 +58,8 @@ const tb_json_member *tb_json_find(const tb_json_member *members, uint32_t count
 /* Sorts by key bytes; keys must differ for the order to be certain. */
 void tb_json_sort(tb_json_member *members, uint32_t count);
 
-/* The value of a number's spelling (valid JSON). Exact if it has at most 15 significant digits and a
- * decimal exponent within +-22, else within a few units in the last place; beyond the range of
+/* The value of a number's spelling (valid JSON). Exact if it has at most 15 significant digits and
+ * a decimal exponent within +-22, else within a few units in the last place; beyond the range of
  * double it is infinite or 0. */
 double tb_json_double(tb_str spelling);
 

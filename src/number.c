@@ -24,28 +24,82 @@ typedef struct {
 } word_entry;
 
 static const word_entry WORDS[] = {
-    {"zero", ONE, 0}, {"one", ONE, 1}, {"two", ONE, 2}, {"three", ONE, 3}, {"four", ONE, 4},
-    {"five", ONE, 5}, {"six", ONE, 6}, {"seven", ONE, 7}, {"eight", ONE, 8}, {"nine", ONE, 9},
-    {"ten", ONE, 10}, {"eleven", ONE, 11}, {"twelve", ONE, 12}, {"thirteen", ONE, 13},
-    {"fourteen", ONE, 14}, {"fifteen", ONE, 15}, {"sixteen", ONE, 16}, {"seventeen", ONE, 17},
-    {"eighteen", ONE, 18}, {"nineteen", ONE, 19},
-    {"twenty", TEN, 20}, {"thirty", TEN, 30}, {"forty", TEN, 40}, {"fifty", TEN, 50},
-    {"sixty", TEN, 60}, {"seventy", TEN, 70}, {"eighty", TEN, 80}, {"ninety", TEN, 90},
-    {"first", ORDINAL, 1}, {"second", ORDINAL, 2}, {"third", ORDINAL, 3}, {"fourth", ORDINAL, 4},
-    {"fifth", ORDINAL, 5}, {"sixth", ORDINAL, 6}, {"seventh", ORDINAL, 7}, {"eighth", ORDINAL, 8},
-    {"ninth", ORDINAL, 9}, {"tenth", ORDINAL, 10}, {"eleventh", ORDINAL, 11},
-    {"twelfth", ORDINAL, 12}, {"thirteenth", ORDINAL, 13}, {"fourteenth", ORDINAL, 14},
-    {"fifteenth", ORDINAL, 15}, {"sixteenth", ORDINAL, 16}, {"seventeenth", ORDINAL, 17},
-    {"eighteenth", ORDINAL, 18}, {"nineteenth", ORDINAL, 19}, {"twentieth", ORDINAL, 20},
-    {"thirtieth", ORDINAL, 30}, {"fortieth", ORDINAL, 40}, {"fiftieth", ORDINAL, 50},
-    {"sixtieth", ORDINAL, 60}, {"seventieth", ORDINAL, 70}, {"eightieth", ORDINAL, 80},
+    {"zero", ONE, 0},
+    {"one", ONE, 1},
+    {"two", ONE, 2},
+    {"three", ONE, 3},
+    {"four", ONE, 4},
+    {"five", ONE, 5},
+    {"six", ONE, 6},
+    {"seven", ONE, 7},
+    {"eight", ONE, 8},
+    {"nine", ONE, 9},
+    {"ten", ONE, 10},
+    {"eleven", ONE, 11},
+    {"twelve", ONE, 12},
+    {"thirteen", ONE, 13},
+    {"fourteen", ONE, 14},
+    {"fifteen", ONE, 15},
+    {"sixteen", ONE, 16},
+    {"seventeen", ONE, 17},
+    {"eighteen", ONE, 18},
+    {"nineteen", ONE, 19},
+    {"twenty", TEN, 20},
+    {"thirty", TEN, 30},
+    {"forty", TEN, 40},
+    {"fifty", TEN, 50},
+    {"sixty", TEN, 60},
+    {"seventy", TEN, 70},
+    {"eighty", TEN, 80},
+    {"ninety", TEN, 90},
+    {"first", ORDINAL, 1},
+    {"second", ORDINAL, 2},
+    {"third", ORDINAL, 3},
+    {"fourth", ORDINAL, 4},
+    {"fifth", ORDINAL, 5},
+    {"sixth", ORDINAL, 6},
+    {"seventh", ORDINAL, 7},
+    {"eighth", ORDINAL, 8},
+    {"ninth", ORDINAL, 9},
+    {"tenth", ORDINAL, 10},
+    {"eleventh", ORDINAL, 11},
+    {"twelfth", ORDINAL, 12},
+    {"thirteenth", ORDINAL, 13},
+    {"fourteenth", ORDINAL, 14},
+    {"fifteenth", ORDINAL, 15},
+    {"sixteenth", ORDINAL, 16},
+    {"seventeenth", ORDINAL, 17},
+    {"eighteenth", ORDINAL, 18},
+    {"nineteenth", ORDINAL, 19},
+    {"twentieth", ORDINAL, 20},
+    {"thirtieth", ORDINAL, 30},
+    {"fortieth", ORDINAL, 40},
+    {"fiftieth", ORDINAL, 50},
+    {"sixtieth", ORDINAL, 60},
+    {"seventieth", ORDINAL, 70},
+    {"eightieth", ORDINAL, 80},
     {"ninetieth", ORDINAL, 90},
-    {"hundred", MULTIPLIER, 100}, {"thousand", MULTIPLIER, 1000}, {"million", MULTIPLIER, 1000000},
-    {"billion", MULTIPLIER, 1000000000}, {"dozen", MULTIPLIER, 12},
-    {"once", OTHER, 0}, {"twice", OTHER, 0}, {"thrice", OTHER, 0}, {"single", OTHER, 0},
-    {"double", OTHER, 0}, {"triple", OTHER, 0}, {"half", OTHER, 0}, {"quarter", OTHER, 0},
-    {"quarters", OTHER, 0}, {"couple", OTHER, 0}, {"pair", OTHER, 0}, {"a", OTHER, 0},
-    {"and", OTHER, 0}, {"point", OTHER, 0}, {"minus", OTHER, 0}, {"negative", OTHER, 0},
+    {"hundred", MULTIPLIER, 100},
+    {"thousand", MULTIPLIER, 1000},
+    {"million", MULTIPLIER, 1000000},
+    {"billion", MULTIPLIER, 1000000000},
+    {"dozen", MULTIPLIER, 12},
+    {"once", OTHER, 0},
+    {"twice", OTHER, 0},
+    {"thrice", OTHER, 0},
+    {"single", OTHER, 0},
+    {"double", OTHER, 0},
+    {"triple", OTHER, 0},
+    {"half", OTHER, 0},
+    {"quarter", OTHER, 0},
+    {"quarters", OTHER, 0},
+    {"couple", OTHER, 0},
+    {"pair", OTHER, 0},
+    {"a", OTHER, 0},
+    {"and", OTHER, 0},
+    {"point", OTHER, 0},
+    {"minus", OTHER, 0},
+    {"negative", OTHER, 0},
 };
 
 typedef struct {
@@ -54,11 +108,13 @@ typedef struct {
 } phrase_entry;
 
 static const phrase_entry PHRASES[] = {
-    {"once", {1, 0}}, {"twice", {2, 0}}, {"thrice", {3, 0}}, {"single", {1, 0}},
-    {"double", {2, 0}}, {"triple", {3, 0}}, {"half", {5, 1}}, {"a half", {5, 1}},
-    {"quarter", {25, 2}}, {"a quarter", {25, 2}}, {"three quarters", {75, 2}}, {"dozen", {12, 0}},
-    {"a dozen", {12, 0}}, {"half a dozen", {6, 0}}, {"a half dozen", {6, 0}}, {"couple", {2, 0}},
-    {"a couple", {2, 0}}, {"pair", {2, 0}}, {"a pair", {2, 0}},
+    {"once", {1, 0}},       {"twice", {2, 0}},           {"thrice", {3, 0}},
+    {"single", {1, 0}},     {"double", {2, 0}},          {"triple", {3, 0}},
+    {"half", {5, 1}},       {"a half", {5, 1}},          {"quarter", {25, 2}},
+    {"a quarter", {25, 2}}, {"three quarters", {75, 2}}, {"dozen", {12, 0}},
+    {"a dozen", {12, 0}},   {"half a dozen", {6, 0}},    {"a half dozen", {6, 0}},
+    {"couple", {2, 0}},     {"a couple", {2, 0}},        {"pair", {2, 0}},
+    {"a pair", {2, 0}},
 };
 
 static const word_entry *find_word(const char *text, size_t len)
@@ -329,7 +385,8 @@ static bool parse_numeral(tb_str text, tb_number *out)
     int64_t mantissa = 0, factor;
     bool fits = true;
     /* Either 1-3 digits and groups of three after commas, or up to 15 digits. */
-    while (group > 0 && group < text.len && text.ptr[group] == ',' && digits_at(text, group + 1, 3) == 3)
+    while (group > 0 && group < text.len && text.ptr[group] == ',' &&
+           digits_at(text, group + 1, 3) == 3)
         group += 4;
     if (group == at)
         group = at = digits_at(text, 0, 15);
@@ -359,7 +416,8 @@ bool tb_number_parse(tb_str text, tb_number *out)
         skip = 1;
         if (text.len < 2 || !(tb_is_digit((uint8_t)text.ptr[1]) || text.ptr[1] == '.'))
             return false;
-    } else if (starts_with(text, tb_str_of("minus ")) || starts_with(text, tb_str_of("negative "))) {
+    } else if (starts_with(text, tb_str_of("minus ")) ||
+               starts_with(text, tb_str_of("negative "))) {
         negative = true;
         skip = text.ptr[0] == 'm' ? 6 : 9;
     }
@@ -368,7 +426,7 @@ bool tb_number_parse(tb_str text, tb_number *out)
     if (text.len == 0)
         return false;
     if (tb_is_digit((uint8_t)text.ptr[0]) || text.ptr[0] == '.' ? !parse_numeral(text, out)
-                                                                 : !parse_words(text, out))
+                                                                : !parse_words(text, out))
         return false;
     if (negative)
         out->mantissa = -out->mantissa;

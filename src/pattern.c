@@ -8,11 +8,11 @@
 #include "text.h"
 
 typedef enum {
-    CHAR,       /* character `arg` */
-    ANY,        /* any character but a line end */
-    CLASS,      /* class `arg` */
-    SPLIT,      /* go on at both +arg and +other */
-    JUMP,       /* go on at +arg */
+    CHAR,  /* character `arg` */
+    ANY,   /* any character but a line end */
+    CLASS, /* class `arg` */
+    SPLIT, /* go on at both +arg and +other */
+    JUMP,  /* go on at +arg */
     TEXT_START,
     TEXT_END,
     WORD_EDGE,
@@ -52,12 +52,12 @@ typedef struct {
     size_t at;
     instruction *program; /* TB_PATTERN_PROGRAM of them */
     int32_t length;
-    class_item *items;    /* as many as the text has bytes: each item takes one at least */
+    class_item *items; /* as many as the text has bytes: each item takes one at least */
     char_class *classes;
     uint16_t item_count, class_count;
     int depth;
-    const char *why;      /* set by the first error */
-    char sign;            /* what %c stands for in it */
+    const char *why; /* set by the first error */
+    char sign;       /* what %c stands for in it */
 } compiler;
 
 static bool alternatives(compiler *c);
@@ -79,7 +79,8 @@ static bool at_end(const compiler *c)
     return c->at >= c->text.len;
 }
 
-/* A NUL in the pattern is a literal, so '\0' from peek_at() says "end" only together with at_end(). */
+/* A NUL in the pattern is a literal, so '\0' from peek_at() says "end" only together with at_end().
+ */
 static bool next_is(const compiler *c, char sign)
 {
     return !at_end(c) && c->text.ptr[c->at] == sign;
@@ -421,24 +422,15 @@ static bool atom(compiler *c, bool *repeatable)
     if (quantifier(c, &ignored, &ignored))
         return refuse(c, "repeats nothing");
     switch (peek_at(c, 0)) {
-    case '(':
-        c->at++;
-        return group(c);
-    case '[':
-        c->at++;
-        return class(c);
-    case '\\':
-        c->at++;
-        return escaped_atom(c, repeatable);
-    case '.':
-        c->at++;
-        return emit(c, ANY, 0, 0);
+    case '(': c->at++; return group(c);
+    case '[': c->at++; return class(c);
+    case '\\': c->at++; return escaped_atom(c, repeatable);
+    case '.': c->at++; return emit(c, ANY, 0, 0);
     case '^':
     case '$':
         *repeatable = false;
         return emit(c, c->text.ptr[c->at++] == '^' ? TEXT_START : TEXT_END, 0, 0);
-    default:
-        return plain_character(c, &character) && emit(c, CHAR, (int32_t)character, 0);
+    default: return plain_character(c, &character) && emit(c, CHAR, (int32_t)character, 0);
     }
 }
 
@@ -639,13 +631,16 @@ void tb_pattern_scan(const tb_pattern *p, const char *text, const size_t *ends, 
     visits seen;
     size_t at = 0, next_end = 0, len = count > 0 ? ends[count - 1] : 0;
     uint32_t before = TB_NO_CHAR;
-    bool found = false;
+    bool found = false, anchored = (opcode)p->program[0].op == TEXT_START;
     memset(&seen, 0, sizeof seen);
     pending.count = 0;
     while (next_end < count && !found) {
         uint32_t c = TB_NO_CHAR;
         size_t n = at < len ? tb_utf8_decode(text + at, len - at, &c) : 0;
-        pending.places[pending.count++] = 0; /* a match may begin here as well */
+        if (at == 0 || !anchored)
+            pending.places[pending.count++] = 0; /* a match may begin here as well */
+        else if (pending.count == 0)
+            break;
         for (; next_end < count && ends[next_end] <= at; next_end++)
             fits[next_end] = follow(p, &pending, (context){before, TB_NO_CHAR}, &seen, &ready);
         if (n == 0)
@@ -658,7 +653,7 @@ void tb_pattern_scan(const tb_pattern *p, const char *text, const size_t *ends, 
         before = c;
         at += n;
     }
-    /* Found without looking at the end: found in every longer piece. */
+    /* Found without looking at the end, or no longer possible: the same for every longer piece. */
     for (; next_end < count; next_end++)
         fits[next_end] = found;
 }

@@ -13,16 +13,17 @@ enum { TB_PATTERN_BYTES = 1024, TB_PATTERN_PROGRAM = 1000, TB_PATTERN_NESTING = 
 
 typedef struct tb_pattern tb_pattern;
 
-/* Compiles `source` (valid UTF-8) into the arena. If the pattern is refused: NULL, *err untouched, and
- * *why gets the rest of the sentence '"pattern" ...' (in `room`, TB_PATTERN_WHY bytes). NULL and
- * *err set: out of memory. */
+/* Compiles `source` (valid UTF-8) into the arena. If the pattern is refused: NULL, *err untouched,
+ * and *why gets the rest of the sentence '"pattern" ...' (in `room`, TB_PATTERN_WHY bytes). NULL
+ * and *err set: out of memory. */
 enum { TB_PATTERN_WHY = 80 };
 const tb_pattern *tb_pattern_compile(tb_arena *arena, tb_str source, char room[TB_PATTERN_WHY],
                                      tb_error *err);
 
-/* For each of the `count` ascending byte offsets: fits[i] = whether the pattern is found anywhere in
- * text[0..ends[i]), ^ and $ meaning the two ends of just that piece. `text` is valid UTF-8, offsets
- * are character boundaries. Time: text length * program length. Needs no memory but the stack's. */
+/* For each of the `count` ascending byte offsets: fits[i] = whether the pattern is found anywhere
+ * in text[0..ends[i]), ^ and $ meaning the two ends of just that piece. `text` is valid UTF-8,
+ * offsets are character boundaries. Time: text length * program length. Needs no memory but the
+ * stack's. */
 void tb_pattern_scan(const tb_pattern *pattern, const char *text, const size_t *ends, size_t count,
                      bool *fits);
 /* The same for one whole text. */

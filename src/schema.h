@@ -5,10 +5,10 @@
  * {"type":"function","function":{...}} and its flat successor; "inputSchema" and "input_schema" for
  * "parameters". Objects are flattened to paths; arrays hold scalars only.
  * Enforced: type, enum, const, minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf,
- * minLength, maxLength, pattern (pattern.h), format (formats.h), items, minItems, maxItems, uniqueItems,
- * properties, required, local $ref, anyOf and oneOf that leave one branch besides null.
- * Annotations and "x-..." are passed over. Any other keyword is TB_E_SCHEMA, or, if lenient, ignored and
- * reported. */
+ * minLength, maxLength, pattern (pattern.h), format (formats.h), items, minItems, maxItems,
+ * uniqueItems, properties, required, local $ref, anyOf and oneOf that leave one branch besides
+ * null. Annotations and "x-..." are passed over. Any other keyword is TB_E_SCHEMA, or, if lenient,
+ * ignored and reported. */
 #ifndef THIMBLE_SCHEMA_H
 #define THIMBLE_SCHEMA_H
 
@@ -41,10 +41,10 @@ typedef struct {
 
 /* An object in the output. objects[0] is the outermost one: its own parent, always there. */
 typedef struct {
-    tb_str key;        /* in its parent */
-    uint32_t parent;   /* < its own index */
-    uint32_t first;    /* arguments that stand before it in canonical order */
-    bool required;     /* by its parent */
+    tb_str key;      /* in its parent */
+    uint32_t parent; /* < its own index */
+    uint32_t first;  /* arguments that stand before it in canonical order */
+    bool required;   /* by its parent */
 } tb_object;
 
 typedef struct {
@@ -52,12 +52,12 @@ typedef struct {
     uint32_t depth;            /* of them in use, 1.. */
     tb_argument_type type;     /* of the items if `array` */
     bool array, unique_items;
-    bool required;             /* by its object */
-    uint32_t object;           /* index of it */
-    tb_str description;        /* may be empty */
-    const tb_value *values;    /* TB_ENUM and TB_BOOLEAN (true, false); no two are equal */
+    bool required;          /* by its object */
+    uint32_t object;        /* index of it */
+    tb_str description;     /* may be empty */
+    const tb_value *values; /* TB_ENUM and TB_BOOLEAN (true, false); no two are equal */
     uint32_t value_count;
-    uint32_t first_value;      /* values of the tool's arguments before this one */
+    uint32_t first_value; /* values of the tool's arguments before this one */
     double minimum, maximum, exclusive_minimum, exclusive_maximum; /* +-infinity: none */
     double multiple_of;                                            /* 0: none */
     uint32_t min_length, max_length;                               /* characters; TB_NO_LIMIT */
@@ -67,26 +67,27 @@ typedef struct {
 } tb_argument;
 
 typedef struct {
-    tb_str name, description;  /* the caller's bytes; the description may be empty */
+    tb_str name, description;     /* the caller's bytes; the description may be empty */
     const tb_argument *arguments; /* canonical order (models/FORMAT.md 2) */
     uint32_t argument_count;
-    uint32_t value_count;      /* of all arguments together */
+    uint32_t value_count; /* of all arguments together */
     const tb_object *objects;
     uint32_t object_count;
 } tb_tool;
 
 typedef struct {
-    tb_tool *tools;            /* by the bytes of their names */
+    tb_tool *tools; /* by the bytes of their names */
     uint32_t count;
-    tb_str ignored[TB_MAX_IGNORED]; /* what lenient passed over: 'tool "x": keyword "y" at /place' */
-    uint32_t ignored_count;    /* may be larger than TB_MAX_IGNORED: the rest is only counted */
+    tb_str
+        ignored[TB_MAX_IGNORED]; /* what lenient passed over: 'tool "x": keyword "y" at /place' */
+    uint32_t ignored_count;      /* may be larger than TB_MAX_IGNORED: the rest is only counted */
 } tb_tools;
 
-/* Reads a tool list (a JSON array). The result and its texts live in `arena`; `scratch` (it may be the
- * same) holds what only the reading needs, and is left where it is when this returns.
- * Errors: TB_E_JSON, TB_E_TOOLS (the list, a name), TB_E_SCHEMA (with tool, keyword and place). */
-tb_tools *tb_schema_read(tb_arena *arena, tb_arena *scratch, const char *text, size_t len, bool lenient,
-                         tb_error *err);
+/* Reads a tool list (a JSON array). The result and its texts live in `arena`; `scratch` (it may be
+ * the same) holds what only the reading needs, and is left where it is when this returns. Errors:
+ * TB_E_JSON, TB_E_TOOLS (the list, a name), TB_E_SCHEMA (with tool, keyword and place). */
+tb_tools *tb_schema_read(tb_arena *arena, tb_arena *scratch, const char *text, size_t len,
+                         bool lenient, tb_error *err);
 
 /* Whether a string of `characters` code points is as long as the argument allows. */
 bool tb_length_fits(const tb_argument *argument, size_t characters);

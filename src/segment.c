@@ -6,14 +6,20 @@
 #include "text.h"
 
 /* Tokens of each kind of text that are kept; the rest is cut off silently. */
-enum { NAME_TOKENS = 24, DESCRIPTION_TOKENS = 64, ARGUMENT_TOKENS = 40, VALUE_TOKENS = 12, MOST_TOKENS = 64 };
+enum {
+    NAME_TOKENS = 24,
+    DESCRIPTION_TOKENS = 64,
+    ARGUMENT_TOKENS = 40,
+    VALUE_TOKENS = 12,
+    MOST_TOKENS = 64
+};
 
 typedef struct {
     const tb_tokenizer *tokenizer;
     tb_arena *scratch;
     tb_error *err;
-    uint32_t *rows;  /* TB_TOOL_ROWS of them */
-    uint32_t count;  /* may run beyond TB_TOOL_ROWS: what does is counted, not kept */
+    uint32_t *rows; /* TB_TOOL_ROWS of them */
+    uint32_t count; /* may run beyond TB_TOOL_ROWS: what does is counted, not kept */
 } builder;
 
 static void add_row(builder *b, uint32_t row)
@@ -87,7 +93,8 @@ static bool add_value(builder *b, const tb_value *value)
     if (value->type == TB_VALUE_NUMBER)
         return add_text(b, value->text, VALUE_TOKENS);
     text = tb_alloc(b->scratch, tb_words_room(value->text.len), 1, b->err);
-    return text != NULL && add_text(b, (tb_str){text, tb_value_words(value->text, text)}, VALUE_TOKENS);
+    return text != NULL &&
+           add_text(b, (tb_str){text, tb_value_words(value->text, text)}, VALUE_TOKENS);
 }
 
 static bool add_name(builder *b, tb_str name)
@@ -142,10 +149,12 @@ bool tb_segment_build(const tb_tokenizer *tokenizer, const tb_tool *tool, tb_are
     uint16_t *values = tb_alloc(arena, tool->value_count, sizeof *values, err);
     uint32_t *rows;
     b.rows = tb_alloc(scratch, TB_TOOL_ROWS, sizeof *b.rows, err);
-    if (arguments == NULL || values == NULL || b.rows == NULL || !build(&b, tool, arguments, values))
+    if (arguments == NULL || values == NULL || b.rows == NULL ||
+        !build(&b, tool, arguments, values))
         return false;
     if (b.count > TB_TOOL_ROWS)
-        return tb_fail(err, TB_E_TOO_LONG, "tool \"%.*s\" takes %u tokens; at most %d fit: shorten it",
+        return tb_fail(err, TB_E_TOO_LONG,
+                       "tool \"%.*s\" takes %u tokens; at most %d fit: shorten it",
                        (int)tool->name.len, tool->name.ptr, (unsigned)b.count, TB_TOOL_ROWS);
     rows = tb_alloc(arena, b.count, sizeof *rows, err);
     if (rows == NULL)
@@ -162,18 +171,19 @@ bool tb_query_read(const tb_tokenizer *tokenizer, tb_str text, tb_arena *arena, 
     size_t valid = tb_utf8_check(text.ptr, text.len), count;
     tb_token *tokens;
     if (text.len > TB_QUERY_BYTES)
-        return tb_fail(err, TB_E_TOO_LONG, "the request has %zu bytes; at most %d are read", text.len,
-                       TB_QUERY_BYTES);
+        return tb_fail(err, TB_E_TOO_LONG, "the request has %zu bytes; at most %d are read",
+                       text.len, TB_QUERY_BYTES);
     if (valid != text.len)
         return tb_fail(err, TB_E_QUERY, "the request is not UTF-8 (byte %zu)", valid);
     tokens = tb_alloc(arena, TB_QUERY_ROWS, sizeof *tokens, err);
-    if (tokens == NULL || !tb_tokenize(tokenizer, text, tokens + 1, TB_QUERY_ROWS - 1, &count, scratch, err))
+    if (tokens == NULL ||
+        !tb_tokenize(tokenizer, text, tokens + 1, TB_QUERY_ROWS - 1, &count, scratch, err))
         return false;
     if (count == 0)
         return tb_fail(err, TB_E_QUERY, "the request is empty");
     if (count > TB_QUERY_ROWS - 1)
-        return tb_fail(err, TB_E_TOO_LONG, "the request takes %zu tokens; at most %d fit", count + 1,
-                       TB_QUERY_ROWS);
+        return tb_fail(err, TB_E_TOO_LONG, "the request takes %zu tokens; at most %d fit",
+                       count + 1, TB_QUERY_ROWS);
     tokens[0] = (tb_token){TB_ID_QUERY, 0, 0, 0};
     *out = (tb_query){text, tokens, (uint32_t)count + 1};
     return true;

@@ -14,14 +14,15 @@ typedef struct {
     const uint32_t *rows;      /* (count): token id | case class << 16 */
     uint32_t count;            /* 1..TB_TOOL_ROWS */
     const uint16_t *arguments; /* (tool->argument_count): the row of each <arg> */
-    const uint16_t *values;    /* (tool->value_count): the row of each <val>, argument after argument */
+    const uint16_t
+        *values; /* (tool->value_count): the row of each <val>, argument after argument */
 } tb_segment;
 
 /* A request. tokens[0] is <query> with the empty range [0,0). */
 typedef struct {
-    tb_str text;               /* valid UTF-8, the caller's */
+    tb_str text; /* valid UTF-8, the caller's */
     const tb_token *tokens;
-    uint32_t count;            /* 2..TB_QUERY_ROWS */
+    uint32_t count; /* 2..TB_QUERY_ROWS */
 } tb_query;
 
 /* The rows live in `arena`; what is in `scratch` (another arena) is given back. TB_E_TOO_LONG. */

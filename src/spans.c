@@ -83,8 +83,8 @@ static void add_numbers(tb_spans *s, tb_str lower, uint32_t start)
 {
     const tb_token *tokens = s->query.tokens;
     uint32_t from = tokens[start].start, last = start + TB_NUMBER_TOKENS;
-    if (tokens[start].end == from || !tb_is_boundary(lower, from) || !number_head(tb_char_at(lower, from)) ||
-        !tb_number_may_begin(lower, from))
+    if (tokens[start].end == from || !tb_is_boundary(lower, from) ||
+        !number_head(tb_char_at(lower, from)) || !tb_number_may_begin(lower, from))
         return;
     if (last > s->query.count)
         last = s->query.count;
@@ -114,7 +114,8 @@ bool tb_spans_read(tb_spans *s, const tb_query *query, tb_arena *arena, tb_error
     s->ends = tb_alloc(arena, n, sizeof *s->ends, err);
     s->numbers = tb_alloc(arena, n * TB_NUMBER_TOKENS, sizeof *s->numbers, err);
     lower = tb_alloc(arena, text.len, 1, err);
-    if (!s->chars_before || !s->chars_to || !s->opener || !s->starts || !s->ends || !s->numbers || !lower)
+    if (!s->chars_before || !s->chars_to || !s->opener || !s->starts || !s->ends || !s->numbers ||
+        !lower)
         return false;
     for (size_t i = 0; i < text.len; i++)
         lower[i] = (char)tb_lower((uint8_t)text.ptr[i]);
@@ -157,7 +158,8 @@ static uint32_t first_number(const tb_spans *s, uint32_t start)
 
 const tb_number_span *tb_spans_number(const tb_spans *s, uint32_t start, uint32_t end)
 {
-    for (uint32_t i = first_number(s, start); i < s->number_count && s->numbers[i].start == start; i++)
+    for (uint32_t i = first_number(s, start); i < s->number_count && s->numbers[i].start == start;
+         i++)
         if (s->numbers[i].end == end)
             return &s->numbers[i];
     return NULL;
@@ -166,15 +168,16 @@ const tb_number_span *tb_spans_number(const tb_spans *s, uint32_t start, uint32_
 static uint32_t number_ends(const tb_spans *s, const tb_argument *a, uint32_t start, int32_t *out)
 {
     uint32_t used = 0;
-    for (uint32_t i = first_number(s, start); i < s->number_count && s->numbers[i].start == start; i++)
+    for (uint32_t i = first_number(s, start); i < s->number_count && s->numbers[i].start == start;
+         i++)
         if (tb_number_fits(a, s->numbers[i].value))
             out[used++] = s->numbers[i].end;
     return used;
 }
 
 /* Drops from the ends those whose piece the pattern is not found in. */
-static uint32_t keep_matching(const tb_spans *s, const tb_pattern *pattern, uint32_t start, int32_t *ends,
-                              uint32_t count)
+static uint32_t keep_matching(const tb_spans *s, const tb_pattern *pattern, uint32_t start,
+                              int32_t *ends, uint32_t count)
 {
     size_t offsets[TB_SPAN_TOKENS];
     bool fits[TB_SPAN_TOKENS];
@@ -191,7 +194,8 @@ static uint32_t keep_matching(const tb_spans *s, const tb_pattern *pattern, uint
 }
 
 /* At most `most` of them, unless a pattern has to see them all. */
-static uint32_t text_ends(const tb_spans *s, const tb_argument *a, uint32_t start, uint32_t most, int32_t *out)
+static uint32_t text_ends(const tb_spans *s, const tb_argument *a, uint32_t start, uint32_t most,
+                          int32_t *out)
 {
     uint32_t used = 0, low = 0, high = s->end_count, from = s->query.tokens[start].start;
     while (low < high) {
@@ -216,22 +220,25 @@ static uint32_t text_ends(const tb_spans *s, const tb_argument *a, uint32_t star
 
 uint32_t tb_spans_ends(const tb_spans *s, const tb_argument *a, uint32_t start, int32_t *out)
 {
-    return a->type == TB_STRING ? text_ends(s, a, start, UINT32_MAX, out) : number_ends(s, a, start, out);
+    return a->type == TB_STRING ? text_ends(s, a, start, UINT32_MAX, out)
+                                : number_ends(s, a, start, out);
 }
 
-uint32_t tb_spans_starts(const tb_spans *s, const tb_argument *a, int32_t after, int32_t *out)
+uint32_t tb_spans_starts(const tb_spans *s, const tb_argument *a, int32_t after, uint32_t most,
+                         int32_t *out)
 {
     int32_t ends[TB_SPAN_TOKENS];
     uint32_t used = 0;
     if (a->type == TB_STRING) {
-        for (uint32_t i = 0; i < s->start_count; i++)
+        for (uint32_t i = 0; i < s->start_count && used < most; i++)
             if (s->starts[i] > after && text_ends(s, a, s->starts[i], 1, ends) > 0)
                 out[used++] = s->starts[i];
         return used;
     }
-    for (uint32_t i = 0; i < s->number_count; i++) {
+    for (uint32_t i = 0; i < s->number_count && used < most; i++) {
         const tb_number_span *n = &s->numbers[i];
-        if (n->start > after && (used == 0 || out[used - 1] != n->start) && tb_number_fits(a, n->value))
+        if (n->start > after && (used == 0 || out[used - 1] != n->start) &&
+            tb_number_fits(a, n->value))
             out[used++] = n->start;
     }
     return used;

@@ -128,7 +128,8 @@ size_t tb_words(tb_str name, char *out)
     for (size_t i = 0; i < name.len; i++) {
         uint8_t before = i > 0 ? word_byte(name, i - 1) : ' ';
         uint8_t c = word_byte(name, i), after = word_byte(name, i + 1);
-        bool new_word = before == ' ' || (is_upper(c) && (is_lower(before) || tb_is_digit(before))) ||
+        bool new_word = before == ' ' ||
+                        (is_upper(c) && (is_lower(before) || tb_is_digit(before))) ||
                         (is_upper(c) && is_upper(before) && is_lower(after));
         if (c == ' ')
             continue;

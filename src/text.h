@@ -8,9 +8,9 @@
 /* "No character here": before the first and after the last one of a text. */
 #define TB_NO_CHAR UINT32_MAX
 
-bool tb_is_digit(uint32_t c);   /* 0-9 */
-bool tb_is_alpha(uint32_t c);   /* A-Z, a-z */
-uint32_t tb_lower(uint32_t c);  /* A-Z become a-z, all else stays */
+bool tb_is_digit(uint32_t c);  /* 0-9 */
+bool tb_is_alpha(uint32_t c);  /* A-Z, a-z */
+uint32_t tb_lower(uint32_t c); /* A-Z become a-z, all else stays */
 /* White space as Unicode has it, and the separators 0x1C..0x1F. */
 bool tb_is_space(uint32_t c);
 bool tb_is_currency(uint32_t c);

@@ -16,7 +16,7 @@ import random
 import sys
 from collections.abc import Iterator
 
-from . import catalog, phrases, rendering, values
+from . import catalog, phrases, rendering, synonyms, values
 from .entities import Entities
 from .rendering import Rendered
 from .values import trim
@@ -52,6 +52,7 @@ class Generator:
         self.entities = Entities(self.rng)
         self.values = values.Values(self.rng, self.entities, values.pools(catalog.load('train')))
         chat = self.entities.lists['small_talk'][0]
+        self.synonyms = synonyms.read() if split == 'train' else {}      # dev sets say things as they were written
         self.small_talk = [t for i, t in enumerate(chat) if (i % 4 == 3) != (split == 'train')]
 
     # ---- tool lists ----------------------------------------------------------------------------
@@ -85,9 +86,16 @@ class Generator:
                 key = rendered.definition['name'].lower()
                 if key not in taken and rendered.templates:
                     taken.add(key)
+                    rendered.definition['description'] = self._reword(rendered.definition.get('description', ''), 0.25, 0.3)
                     out.append(rendered)
                     break
         return out
+
+    def _reword(self, text: str, chance: float, part: float) -> str:
+        """With some chance, part of the words replaced by synonyms; training only."""
+        if not self.synonyms or self.rng.random() >= chance:
+            return text
+        return synonyms.reword(self.rng, text, self.synonyms, part)
 
     # ---- requests ------------------------------------------------------------------------------
 
@@ -133,6 +141,8 @@ class Generator:
                         late, tagged = tagged, wrong_pieces
             pieces += tagged
         self._articles(pieces)
+        if self.synonyms and r.random() < 0.5:
+            pieces = [[text if tag else synonyms.reword(r, text, self.synonyms, 0.35), tag] for text, tag in pieces]
         if late:
             phrases.strip_end(pieces)
             pieces += [[r.choice(phrases.CORRECTIONS_END), None]] + late

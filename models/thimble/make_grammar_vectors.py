@@ -2,8 +2,9 @@
 
     python -m thimble.make_grammar_vectors [--out tests/golden] [--seed 1] [--scale 1]     (in models/)
 
-Everything is random from the seed and needs no tokenizer: requests are cut into tokens here, in the ways a tokenizer may cut
-them and worse. Finished calls are also checked with the jsonschema package, if it is installed.
+Everything is random from the seed. All but segments.jsonl needs no tokenizer: requests are cut into tokens here, in the ways a
+tokenizer may cut them and worse. segments.jsonl is made with models/tiny's; run this again when that changes. Finished calls
+are also checked with the jsonschema package, if it is installed.
 """
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from . import number
 from .grammar import FIRST, ITEM, NEXT, Grammar
 from .pattern import PatternError, translate
 from .schema import ToolError, normalise
-from .segment import Query, Segment, Token
+from .segment import Query, Segment, SegmentBuilder, Token, Tokenizer
+from .segment import query as make_query
 from .text import ascii_lower
 
 try:
@@ -29,6 +31,7 @@ except ImportError:
 
 HERE = Path(__file__).resolve().parent
 CATALOG = HERE.parent / "data" / "catalog"
+TINY = HERE.parent / "tiny"
 
 # ---- raw material ---------------------------------------------------------------------------------
 
@@ -434,6 +437,38 @@ def dump(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def catalog_texts() -> list[str]:
+    out = []
+    for file in sorted(glob.glob(str(CATALOG / "domains*" / "*.json"))):
+        for tool in json.loads(Path(file).read_text())["tools"][:3]:
+            out += tool["names"][:2] + tool["descriptions"][:1]
+    return out
+
+
+def vocabulary_mark() -> int:
+    """FNV-1a of the vocabulary's bytes: says which tokenizer segments.jsonl belongs to."""
+    return fingerprint(list((TINY / "vocab.txt").read_bytes()))
+
+
+def segment_vectors(r: random.Random, count: int) -> Iterator[dict[str, Any]]:
+    tokenizer = Tokenizer(str(TINY / "tokenizer.model"))
+    builder, texts, templates, made = SegmentBuilder(tokenizer), catalog_texts(), phrases(), 0
+    yield {"vocabulary": vocabulary_mark()}
+    while made < count:
+        definition = tool_definition(r)
+        definition.get("function", definition)["description"] = " ".join(r.choice(texts) for _ in range(r.choice([0, 1, 1, 3, 12])))
+        try:
+            tools = normalise(json.loads(json.dumps([definition])))
+        except ToolError:
+            continue
+        made += 1
+        s, text = builder.tool(tools[0]), some_text(r, templates)
+        q = make_query(tokenizer, text)
+        yield {"tools": [definition], "rows": [i | c << 16 for i, c in zip(s.ids, s.cases)], "arguments": s.arguments,
+               "values": [v for vs in s.values for v in vs], "query": text,
+               "tokens": [x for t in q.tokens for x in (t.id, t.start, t.end, t.case)]}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=HERE.parent.parent / "tests" / "golden")
@@ -443,7 +478,8 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "numbers.txt").write_bytes(
         "".join(line + "\n" for line in number_lines(random.Random(args.seed), int(2000 * args.scale))).encode())
-    for name, make, count in (("patterns", pattern_vectors, 600), ("schemas", schema_vectors, 500), ("grammar", grammar_vectors, 500)):
+    for name, make, count in (("patterns", pattern_vectors, 600), ("schemas", schema_vectors, 500), ("grammar", grammar_vectors, 500),
+                              ("segments", segment_vectors, 80)):
         with open(args.out / f"{name}.jsonl", "w", newline="\n") as file:
             for case in make(random.Random(args.seed), int(count * args.scale)):
                 file.write(json.dumps(case, ensure_ascii=False, separators=(",", ":")) + "\n")

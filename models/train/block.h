@@ -1,10 +1,12 @@
-/* block.h - one attention block: x += sigmoid(gate) Attention(norm(x)), forward and backward over all rows of a unit. */
+/* block.h - one attention block: x += sigmoid(gate) Attention(norm(x)), forward and backward over
+ * all rows of a unit. */
 #ifndef THIMBLE_BLOCK_H
 #define THIMBLE_BLOCK_H
 
 #include "attention.h"
 
-/* Where a block's rows and keys come from. Self-attention: source is null, keys are the rows themselves. */
+/* Where a block's rows and keys come from. Self-attention: source is null, keys are the rows
+ * themselves. */
 typedef struct {
     const Plan *plan;
     int rows;
@@ -20,9 +22,11 @@ typedef struct {
     Probabilities e;
 } BlockState;
 
-void block_forward(const Model *m, const Block *b, const BlockInput *in, Arena *a, real *x, BlockState *s);
-/* dx: gradient of the block's output, becomes that of its input. d_source: added to (cross only). gradient: flat, added to;
- * those of matrices are of the folded ones (model.h). */
-void block_backward(const Model *m, const Block *b, const BlockInput *in, Arena *a, const BlockState *s, real *gradient, real *dx, real *d_source);
+void block_forward(const Model *m, const Block *b, const BlockInput *in, Arena *a, real *x,
+                   BlockState *s);
+/* dx: gradient of the block's output, becomes that of its input. d_source: added to (cross only).
+ * gradient: flat, added to; those of matrices are of the folded ones (model.h). */
+void block_backward(const Model *m, const Block *b, const BlockInput *in, Arena *a,
+                    const BlockState *s, real *gradient, real *dx, real *d_source);
 
 #endif

@@ -6,28 +6,33 @@
 
 #include "safetensors.h"
 
-static Config read_config(const SafeTensors *s, const char *path)
-{
-    const char *format = safetensors_metadata(s, "format"), *theta = safetensors_metadata(s, "rope_theta");
-    if (!format || strcmp(format, "thimble1")) fail("%s: metadata \"format\" must be \"thimble1\"", path);
-    Config c = {.vocab = (int)safetensors_integer(s, "vocab_size", 1, 65536), .d = (int)safetensors_integer(s, "d_model", 1, 4096),
-                .heads = (int)safetensors_integer(s, "num_heads", 1, 256), .kv_heads = (int)safetensors_integer(s, "num_kv_heads", 1, 256),
+static Config read_config(const SafeTensors *s, const char *path) {
+    const char *format = safetensors_metadata(s, "format"),
+               *theta = safetensors_metadata(s, "rope_theta");
+    if (!format || strcmp(format, "thimble1"))
+        fail("%s: metadata \"format\" must be \"thimble1\"", path);
+    Config c = {.vocab = (int)safetensors_integer(s, "vocab_size", 1, 65536),
+                .d = (int)safetensors_integer(s, "d_model", 1, 4096),
+                .heads = (int)safetensors_integer(s, "num_heads", 1, 256),
+                .kv_heads = (int)safetensors_integer(s, "num_kv_heads", 1, 256),
                 .encoder_layers = (int)safetensors_integer(s, "num_encoder_layers", 1, 64),
-                .decoder_layers = (int)safetensors_integer(s, "num_decoder_layers", 1, 64), .rope_theta = theta ? atof(theta) : 10000};
-    if (!(c.rope_theta >= 1 && c.rope_theta <= 1e9)) fail("%s: metadata \"rope_theta\" is out of range", path);
+                .decoder_layers = (int)safetensors_integer(s, "num_decoder_layers", 1, 64),
+                .rope_theta = theta ? atof(theta) : 10000};
+    if (!(c.rope_theta >= 1 && c.rope_theta <= 1e9))
+        fail("%s: metadata \"rope_theta\" is out of range", path);
     return c;
 }
 
-static long optional_integer(const SafeTensors *s, const char *key)
-{
+static long optional_integer(const SafeTensors *s, const char *key) {
     return safetensors_metadata(s, key) ? safetensors_integer(s, key, 0, 1L << 60) : 0;
 }
 
-static void load(const char *path, Model *m, Progress *p, bool resume)
-{
+static void load(const char *path, Model *m, Progress *p, bool resume) {
     SafeTensors *s = safetensors_open(path);
     model_make(m, read_config(s, path));
-    for (int i = 0; i < m->tensor_count; i++) safetensors_read(s, m->tensors[i].name, m->master + m->tensors[i].offset, m->tensors[i].count);
+    for (int i = 0; i < m->tensor_count; i++)
+        safetensors_read(s, m->tensors[i].name, m->master + m->tensors[i].offset,
+                         m->tensors[i].count);
     const char *name = safetensors_metadata(s, "name");
     *p = (Progress){0};
     snprintf(p->name, sizeof p->name, "%s", name ? name : "thimble1");
@@ -42,24 +47,26 @@ static void load(const char *path, Model *m, Progress *p, bool resume)
     safetensors_close(s);
 }
 
-static const char *state_path(const char *path, char *buffer, size_t size)
-{
-    if (snprintf(buffer, size, "%s.opt", path) >= (int)size) fail("path too long: %s", path);
+static const char *state_path(const char *path, char *buffer, size_t size) {
+    if (snprintf(buffer, size, "%s.opt", path) >= (int)size)
+        fail("path too long: %s", path);
     return buffer;
 }
 
-void checkpoint_load(const char *path, Model *m, Progress *p) { load(path, m, p, false); }
+void checkpoint_load(const char *path, Model *m, Progress *p) {
+    load(path, m, p, false);
+}
 
-void checkpoint_load_model_to_resume(const char *path, Model *m, Progress *p)
-{
+void checkpoint_load_model_to_resume(const char *path, Model *m, Progress *p) {
     char state[4096];
     load(state_path(path, state, sizeof state), m, p, true);
 }
 
-static void moment_name(char *out, size_t size, const char *prefix, const Tensor *t) { snprintf(out, size, "%s.%s", prefix, t->name); }
+static void moment_name(char *out, size_t size, const char *prefix, const Tensor *t) {
+    snprintf(out, size, "%s.%s", prefix, t->name);
+}
 
-void checkpoint_resume(const char *path, Trainer *t)
-{
+void checkpoint_resume(const char *path, Trainer *t) {
     char state[4096], name[112];
     SafeTensors *s = safetensors_open(state_path(path, state, sizeof state));
     const Model *m = t->model;
@@ -68,35 +75,33 @@ void checkpoint_resume(const char *path, Trainer *t)
         const Tensor *x = &m->tensors[i];
         moment_name(name, sizeof name, "momentum", x);
         safetensors_read(s, name, t->momentum + x->offset, x->count);
-        if (x->kind == MATRIX) continue;
+        if (x->kind == MATRIX)
+            continue;
         moment_name(name, sizeof name, "square", x);
         safetensors_read(s, name, t->square + x->offset, x->count);
     }
     safetensors_close(s);
 }
 
-static int add_item(MetadataItem *m, int n, const char *key, long value)
-{
+static int add_item(MetadataItem *m, int n, const char *key, long value) {
     m[n].key = key;
     snprintf(m[n].value, sizeof m[n].value, "%ld", value);
     return n + 1;
 }
 
-static int add_text(MetadataItem *m, int n, const char *key, const char *value)
-{
+static int add_text(MetadataItem *m, int n, const char *key, const char *value) {
     m[n].key = key;
     snprintf(m[n].value, sizeof m[n].value, "%s", value);
     return n + 1;
 }
 
-static TensorItem tensor_item(const Tensor *t, const real *flat)
-{
-    TensorItem x = {.rows = t->rows, .columns = t->columns, .dims = t->dims, .data = flat + t->offset};
+static TensorItem tensor_item(const Tensor *t, const real *flat) {
+    TensorItem x = {
+        .rows = t->rows, .columns = t->columns, .dims = t->dims, .data = flat + t->offset};
     return x;
 }
 
-void checkpoint_save(const char *path, const Trainer *t, const Progress *p)
-{
+void checkpoint_save(const char *path, const Trainer *t, const Progress *p) {
     const Model *m = t->model;
     const Config *c = &m->config;
     MetadataItem meta[24];
@@ -126,7 +131,8 @@ void checkpoint_save(const char *path, const Trainer *t, const Progress *p)
     for (int i = 0; i < m->tensor_count; i++) {
         items[k] = tensor_item(&m->tensors[i], t->momentum);
         moment_name(items[k++].name, sizeof items[0].name, "momentum", &m->tensors[i]);
-        if (m->tensors[i].kind == MATRIX) continue;
+        if (m->tensors[i].kind == MATRIX)
+            continue;
         items[k] = tensor_item(&m->tensors[i], t->square);
         moment_name(items[k++].name, sizeof items[0].name, "square", &m->tensors[i]);
     }

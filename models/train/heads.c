@@ -3,32 +3,37 @@
 
 static const real EPSILON = (real)1e-6;
 
-void norm_forward(const real *x, int n, int d, act *xhat, real *inverse)
-{
+void norm_forward(const real *x, int n, int d, act *xhat, real *inverse) {
     for (int i = 0; i < n; i++, x += d, xhat += d) {
         vec s = vec_set(0);
-        for (int j = 0; j < d; j += LANES) s += vec_load(x + j) * vec_load(x + j);
+        for (int j = 0; j < d; j += LANES)
+            s += vec_load(x + j) * vec_load(x + j);
         real r = 1 / (real)sqrt((double)(vec_sum(s) / (real)d + EPSILON));
         inverse[i] = r;
-        for (int j = 0; j < d; j += LANES) act_store(xhat + j, r * vec_load(x + j));
+        for (int j = 0; j < d; j += LANES)
+            act_store(xhat + j, r * vec_load(x + j));
     }
 }
 
-void norm_backward(const real *d_xhat, const act *xhat, const real *inverse, int n, int d, real *dx)
-{
+void norm_backward(const real *d_xhat, const act *xhat, const real *inverse, int n, int d,
+                   real *dx) {
     for (int i = 0; i < n; i++, d_xhat += d, xhat += d, dx += d) {
         vec s = vec_set(0);
-        for (int j = 0; j < d; j += LANES) s += vec_load(d_xhat + j) * act_load(xhat + j);
+        for (int j = 0; j < d; j += LANES)
+            s += vec_load(d_xhat + j) * act_load(xhat + j);
         vec mean = vec_set(vec_sum(s) / (real)d), r = vec_set(inverse[i]);
-        for (int j = 0; j < d; j += LANES) vec_store(dx + j, vec_load(dx + j) + r * (vec_load(d_xhat + j) - act_load(xhat + j) * mean));
+        for (int j = 0; j < d; j += LANES)
+            vec_store(dx + j,
+                      vec_load(dx + j) + r * (vec_load(d_xhat + j) - act_load(xhat + j) * mean));
     }
 }
 
-/* The loops over a head's width must have a constant count to stay in registers: bodies are inlined per width. */
+/* The loops over a head's width must have a constant count to stay in registers: bodies are inlined
+ * per width. */
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE void forward(const int hd, const Heads *h, const real *raw, int ld, int row0, int n, act *hat, real *inverse, act *out)
-{
+INLINE void forward(const int hd, const Heads *h, const real *raw, int ld, int row0, int n,
+                    act *hat, real *inverse, act *out) {
     const int half = hd / 2, heads = h->kv_heads * h->rep;
     for (int i = 0; i < n; i++) {
         size_t row = (size_t)(row0 + i);
@@ -39,10 +44,13 @@ INLINE void forward(const int hd, const Heads *h, const real *raw, int ld, int r
         }
         for (int x = 0; x < heads; x++) {
             const real *a = raw + (size_t)i * (size_t)ld + x * hd;
-            act *o = out + (((size_t)(x / h->rep) * (size_t)h->total + row) * (size_t)h->rep + (size_t)(x % h->rep)) * (size_t)hd;
+            act *o = out + (((size_t)(x / h->rep) * (size_t)h->total + row) * (size_t)h->rep +
+                            (size_t)(x % h->rep)) *
+                               (size_t)hd;
             act *keep = hat + (row * (size_t)heads + (size_t)x) * (size_t)hd;
             vec s = vec_set(0);
-            for (int j = 0; j < hd; j += LANES) s += vec_load(a + j) * vec_load(a + j);
+            for (int j = 0; j < hd; j += LANES)
+                s += vec_load(a + j) * vec_load(a + j);
             real r = 1 / (real)sqrt((double)(vec_sum(s) / (real)hd + EPSILON));
             inverse[row * (size_t)heads + (size_t)x] = r;
             for (int j = 0; j < half; j += LANES) {
@@ -63,16 +71,20 @@ INLINE void forward(const int hd, const Heads *h, const real *raw, int ld, int r
     }
 }
 
-INLINE void backward(const int hd, const Heads *h, const real *d_out, const act *hat, const real *inverse, act *d_raw, int ld, real *d_gain)
-{
+INLINE void backward(const int hd, const Heads *h, const real *d_out, const act *hat,
+                     const real *inverse, act *d_raw, int ld, real *d_gain) {
     const int half = hd / 2, heads = h->kv_heads * h->rep;
     vec dg[256 / LANES];
     real buffer[256];
-    for (int j = 0; j < hd / LANES; j++) dg[j] = vec_set(0);
+    for (int j = 0; j < hd / LANES; j++)
+        dg[j] = vec_set(0);
     for (int x = 0; x < heads; x++)
         for (int i = 0; i < h->total; i++) {
             size_t row = (size_t)i;
-            const real *g = d_out + (((size_t)(x / h->rep) * (size_t)h->total + row) * (size_t)h->rep + (size_t)(x % h->rep)) * (size_t)hd;
+            const real *g =
+                d_out + (((size_t)(x / h->rep) * (size_t)h->total + row) * (size_t)h->rep +
+                         (size_t)(x % h->rep)) *
+                            (size_t)hd;
             const act *xh = hat + (row * (size_t)heads + (size_t)x) * (size_t)hd;
             const real *cs = NULL, *sn = NULL;
             if (h->positions) {
@@ -98,21 +110,23 @@ INLINE void backward(const int hd, const Heads *h, const real *d_out, const act 
             }
             real mean = vec_sum(s) / (real)hd, r = inverse[row * (size_t)heads + (size_t)x];
             act *o = d_raw + row * (size_t)ld + (size_t)(x * hd);
-            for (int j = 0; j < hd; j += LANES) act_store(o + j, r * (vec_load(buffer + j) - mean * act_load(xh + j)));
+            for (int j = 0; j < hd; j += LANES)
+                act_store(o + j, r * (vec_load(buffer + j) - mean * act_load(xh + j)));
         }
-    for (int j = 0; j < hd; j += LANES) vec_store(d_gain + j, vec_load(d_gain + j) + dg[j / LANES]);
+    for (int j = 0; j < hd; j += LANES)
+        vec_store(d_gain + j, vec_load(d_gain + j) + dg[j / LANES]);
 }
 
-void heads_forward(const Heads *h, const real *raw, int ld, int row0, int n, act *hat, real *inverse, act *out)
-{
+void heads_forward(const Heads *h, const real *raw, int ld, int row0, int n, act *hat,
+                   real *inverse, act *out) {
     if (h->head_dim == 64)
         forward(64, h, raw, ld, row0, n, hat, inverse, out);
     else
         forward(h->head_dim, h, raw, ld, row0, n, hat, inverse, out);
 }
 
-void heads_backward(const Heads *h, const real *d_out, const act *hat, const real *inverse, act *d_raw, int ld, real *d_gain)
-{
+void heads_backward(const Heads *h, const real *d_out, const act *hat, const real *inverse,
+                    act *d_raw, int ld, real *d_gain) {
     if (h->head_dim == 64)
         backward(64, h, d_out, hat, inverse, d_raw, ld, d_gain);
     else

@@ -1,4 +1,5 @@
-/* main.c - thimble-train: command line, schedule and training loop. `thimble-train --help` is the manual. */
+/* main.c - thimble-train: command line, schedule and training loop. `thimble-train --help` is the
+ * manual. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -12,8 +13,10 @@
 static const char USAGE[] =
     "usage: thimble-train --init FILE --data FILE... --out FILE --examples N [options]\n"
     "       thimble-train --resume   --data FILE... --out FILE --examples N [options]\n"
-    "  --init FILE         weights to begin with: SafeTensors, F32 or F16, sizes in the metadata (FORMAT.md 4)\n"
-    "  --resume            go on from OUT.opt: same step, schedule and place in the data. With other data than before\n"
+    "  --init FILE         weights to begin with: SafeTensors, F32 or F16, sizes in the metadata "
+    "(FORMAT.md 4)\n"
+    "  --resume            go on from OUT.opt: same step, schedule and place in the data. With "
+    "other data than before\n"
     "                      (files added), a new epoch over all of them begins\n"
     "  --data FILE...      packed training data (FORMAT.md 6)\n"
     "  --dev FILE          packed data to evaluate on, teacher-forced\n"
@@ -25,17 +28,20 @@ static const char USAGE[] =
     "  --batch N           queries per step (400)\n"
     "  --lr X              AdamW learning rate, for norms, gates, vectors (0.002)\n"
     "  --embedding-lr X    AdamW learning rate of the embedding (0.0007)\n"
-    "  --token-drop F      part of the words of every other query read as <unk> while training (0.15)\n"
+    "  --token-drop F      part of the words of every other query read as <unk> while training "
+    "(0.15)\n"
     "  --muon-lr X         Muon learning rate, for matrices (0.02)\n"
     "  --weight-decay X    of matrices, times the learning rate (0.01)\n"
     "  --clip X            largest gradient norm (1); 0: any\n"
     "  --z-loss X          weight of the squared logsumexp (0)\n"
     "  --warmup F          part of the schedule with rising rate (0.02)\n"
     "  --decay F           part of the schedule, at its end, with rate falling to 0 (0.4)\n"
-    "  --qat-from F        part of the schedule after which weights are seen as quantised (0.7); 1: never\n"
+    "  --qat-from F        part of the schedule after which weights are seen as quantised (0.7); "
+    "1: never\n"
     "  --threads N         (2)   --seed N (1)   --nice N (0)   --log-seconds S (20)\n"
     "  --unit ROWS         tokens worked on at a time by a thread (1536)\n"
-    "  --dump-scores FILE  forward only: f32 scores of all allowed positions of the first --dump-groups N (8) groups\n";
+    "  --dump-scores FILE  forward only: f32 scores of all allowed positions of the first "
+    "--dump-groups N (8) groups\n";
 
 typedef struct {
     const char *init, *dev, *out, *dump;
@@ -43,50 +49,64 @@ typedef struct {
     int data_count;
     bool resume;
     long dev_steps, dev_groups, dump_groups, examples, batch, threads, seed, nice, unit;
-    double dev_minutes, save_seconds, log_seconds, lr, muon_lr, weight_decay, clip, z_loss, warmup, decay, qat_from, embedding_lr, token_drop;
+    double dev_minutes, save_seconds, log_seconds, lr, muon_lr, weight_decay, clip, z_loss, warmup,
+        decay, qat_from, embedding_lr, token_drop;
 } Options;
 
-static long integer(const char *option, const char *text, long low, long high)
-{
+static long integer(const char *option, const char *text, long low, long high) {
     char *end;
     errno = 0;
     long v = strtol(text, &end, 10);
-    if (errno || end == text || *end || v < low || v > high) fail("%s takes an integer in %ld..%ld, not \"%s\"", option, low, high, text);
+    if (errno || end == text || *end || v < low || v > high)
+        fail("%s takes an integer in %ld..%ld, not \"%s\"", option, low, high, text);
     return v;
 }
 
-static double fraction(const char *option, const char *text, double high)
-{
+static double fraction(const char *option, const char *text, double high) {
     char *end;
     double v = strtod(text, &end);
-    if (end == text || *end || !(v >= 0 && v <= high)) fail("%s takes a number in 0..%g, not \"%s\"", option, high, text);
+    if (end == text || *end || !(v >= 0 && v <= high))
+        fail("%s takes a number in 0..%g, not \"%s\"", option, high, text);
     return v;
 }
 
-static void parse_dev_every(Options *o, char *text)
-{
+static void parse_dev_every(Options *o, char *text) {
     size_t n = strlen(text);
     bool minutes = n && text[n - 1] == 'm';
-    if (minutes) text[n - 1] = 0;
+    if (minutes)
+        text[n - 1] = 0;
     o->dev_minutes = minutes ? fraction("--dev-every", text, 1e6) : 0;
     o->dev_steps = minutes ? 0 : integer("--dev-every", text, 1, 1L << 40);
 }
 
 /* Options with one number: true if `name` was one of them. */
-static bool parse_number(Options *o, const char *name, const char *value)
-{
+static bool parse_number(Options *o, const char *name, const char *value) {
     const struct {
         const char *name;
         double *to;
         double high;
-    } reals[] = {{"--save-seconds", &o->save_seconds, 1e9}, {"--log-seconds", &o->log_seconds, 1e9}, {"--lr", &o->lr, 10}, {"--muon-lr", &o->muon_lr, 10},
-                 {"--weight-decay", &o->weight_decay, 10}, {"--clip", &o->clip, 1e9}, {"--z-loss", &o->z_loss, 1}, {"--warmup", &o->warmup, 1},
-                 {"--decay", &o->decay, 1}, {"--qat-from", &o->qat_from, 1}, {"--embedding-lr", &o->embedding_lr, 10}, {"--token-drop", &o->token_drop, 1}};
+    } reals[] = {{"--save-seconds", &o->save_seconds, 1e9},
+                 {"--log-seconds", &o->log_seconds, 1e9},
+                 {"--lr", &o->lr, 10},
+                 {"--muon-lr", &o->muon_lr, 10},
+                 {"--weight-decay", &o->weight_decay, 10},
+                 {"--clip", &o->clip, 1e9},
+                 {"--z-loss", &o->z_loss, 1},
+                 {"--warmup", &o->warmup, 1},
+                 {"--decay", &o->decay, 1},
+                 {"--qat-from", &o->qat_from, 1},
+                 {"--embedding-lr", &o->embedding_lr, 10},
+                 {"--token-drop", &o->token_drop, 1}};
     const struct {
         const char *name;
         long *to, low, high;
-    } integers[] = {{"--dev-groups", &o->dev_groups, 0, 1L << 40}, {"--dump-groups", &o->dump_groups, 1, 1L << 20}, {"--examples", &o->examples, 1, 1L << 50},
-                    {"--batch", &o->batch, 1, 1 << 20}, {"--threads", &o->threads, 1, 256}, {"--seed", &o->seed, 0, 1L << 50}, {"--nice", &o->nice, 0, 19},
+    } integers[] = {{"--dev-groups", &o->dev_groups, 0, 1L << 40},
+                    {"--dump-groups", &o->dump_groups, 1, 1L << 20},
+                    {"--examples", &o->examples, 1, 1L << 50},
+                    {"--batch", &o->batch, 1, 1 << 20},
+                    {"--threads", &o->threads, 1, 256},
+                    {"--seed", &o->seed, 0, 1L << 50},
+                    {"--nice", &o->nice, 0, 19},
                     {"--unit", &o->unit, 1, 1 << 20}};
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
         if (!strcmp(name, reals[i].name)) {
@@ -101,10 +121,25 @@ static bool parse_number(Options *o, const char *name, const char *value)
     return false;
 }
 
-static Options parse(int count, char **arguments)
-{
-    Options o = {.data = get_memory((size_t)count * sizeof(char *)), .dev_minutes = 3, .save_seconds = 60, .log_seconds = 20, .batch = 400, .lr = 0.002, .embedding_lr = 0.0007, .token_drop = 0.15, .muon_lr = 0.02,
-                 .weight_decay = 0.01, .clip = 1, .warmup = 0.02, .decay = 0.4, .qat_from = 0.7, .threads = 2, .seed = 1, .unit = 1536, .dump_groups = 8};
+static Options parse(int count, char **arguments) {
+    Options o = {.data = get_memory((size_t)count * sizeof(char *)),
+                 .dev_minutes = 3,
+                 .save_seconds = 60,
+                 .log_seconds = 20,
+                 .batch = 400,
+                 .lr = 0.002,
+                 .embedding_lr = 0.0007,
+                 .token_drop = 0.15,
+                 .muon_lr = 0.02,
+                 .weight_decay = 0.01,
+                 .clip = 1,
+                 .warmup = 0.02,
+                 .decay = 0.4,
+                 .qat_from = 0.7,
+                 .threads = 2,
+                 .seed = 1,
+                 .unit = 1536,
+                 .dump_groups = 8};
     for (int i = 1; i < count; i++) {
         const char *a = arguments[i];
         if (!strcmp(a, "--help")) {
@@ -115,10 +150,12 @@ static Options parse(int count, char **arguments)
             o.resume = true;
             continue;
         }
-        if (i + 1 >= count) fail("%s: unknown option, or its value is missing (--help lists them)", a);
+        if (i + 1 >= count)
+            fail("%s: unknown option, or its value is missing (--help lists them)", a);
         char *value = arguments[++i];
         if (!strcmp(a, "--data")) {
-            for (; i < count && strncmp(arguments[i], "--", 2); i++) o.data[o.data_count++] = arguments[i];
+            for (; i < count && strncmp(arguments[i], "--", 2); i++)
+                o.data[o.data_count++] = arguments[i];
             i--;
         } else if (!strcmp(a, "--init")) {
             o.init = value;
@@ -134,33 +171,36 @@ static Options parse(int count, char **arguments)
             fail("unknown option %s (--help lists them)", a);
         }
     }
-    if (!o.data_count) fail("--data is missing (--help lists the options)");
-    if (o.resume ? !o.out || o.init : !o.init) fail("give either --init FILE, or --resume with --out FILE");
-    if (!o.dump && !o.examples) fail("--examples is missing: it sets the schedule and the end");
+    if (!o.data_count)
+        fail("--data is missing (--help lists the options)");
+    if (o.resume ? !o.out || o.init : !o.init)
+        fail("give either --init FILE, or --resume with --out FILE");
+    if (!o.dump && !o.examples)
+        fail("--examples is missing: it sets the schedule and the end");
     return o;
 }
 
 static volatile sig_atomic_t stop_requested; /* set by the signal handler */
 
-static void request_stop(int signal_number)
-{
+static void request_stop(int signal_number) {
     (void)signal_number;
     stop_requested = 1;
 }
 
 /* Learning-rate factor at a part 0..1 of the schedule: linear rise, flat, linear fall to 0. */
-static double schedule(const Options *o, double part)
-{
-    double up = o->warmup > 0 ? part / o->warmup : 1, down = o->decay > 0 ? (1 - part) / o->decay : 1, f = up < down ? up : down;
+static double schedule(const Options *o, double part) {
+    double up = o->warmup > 0 ? part / o->warmup : 1,
+           down = o->decay > 0 ? (1 - part) / o->decay : 1, f = up < down ? up : down;
     return f < 0 ? 0 : f > 1 ? 1 : f;
 }
 
-static void dump_scores(const Options *o, Trainer *t, const Dataset *data)
-{
+static void dump_scores(const Options *o, Trainer *t, const Dataset *data) {
     FILE *f = fopen(o->dump, "wb");
-    if (!f) fail("cannot write %s", o->dump);
+    if (!f)
+        fail("cannot write %s", o->dump);
     Tally sum = {0};
-    for (size_t i = 0; i < data->count && i < (size_t)o->dump_groups; i += 3) { /* three at a time, so that units of several groups are covered */
+    for (size_t i = 0; i < data->count && i < (size_t)o->dump_groups;
+         i += 3) { /* three at a time, so that units of several groups are covered */
         const Group *g[3];
         int n = 0;
         while (n < 3 && i + (size_t)n < data->count && i + (size_t)n < (size_t)o->dump_groups) {
@@ -171,20 +211,25 @@ static void dump_scores(const Options *o, Trainer *t, const Dataset *data)
         Tally y = network_pass(t->model, &t->arenas[0], g, n, &p);
         tally_add(&sum, &y);
     }
-    if (fclose(f)) fail("cannot write %s", o->dump);
+    if (fclose(f))
+        fail("cannot write %s", o->dump);
     printf("loss %.6f decisions %ld right %ld\n", sum.loss / sum.weight, sum.decisions, sum.right);
 }
 
-static double ratio(double a, double b) { return b > 0 ? a / b : 0; }
+static double ratio(double a, double b) {
+    return b > 0 ? a / b : 0;
+}
 
-static void evaluate(Trainer *t, const Dataset *dev)
-{
+static void evaluate(Trainer *t, const Dataset *dev) {
     const Group **g = get_memory(dev->count * sizeof *g);
-    for (size_t i = 0; i < dev->count; i++) g[i] = &dev->groups[i];
+    for (size_t i = 0; i < dev->count; i++)
+        g[i] = &dev->groups[i];
     double start = now();
     Tally y = trainer_evaluate(t, g, (int)dev->count);
-    printf("dev   step %ld loss %.4f decisions %.4f (n %ld) queries %.4f (n %ld) %.1f s%s\n", t->step, ratio(y.loss, y.weight), ratio((double)y.right, (double)y.decisions),
-           y.decisions, ratio((double)y.whole, (double)y.queries), y.queries, now() - start, t->quantise ? " qat" : "");
+    printf("dev   step %ld loss %.4f decisions %.4f (n %ld) queries %.4f (n %ld) %.1f s%s\n",
+           t->step, ratio(y.loss, y.weight), ratio((double)y.right, (double)y.decisions),
+           y.decisions, ratio((double)y.whole, (double)y.queries), y.queries, now() - start,
+           t->quantise ? " qat" : "");
     free(g);
 }
 
@@ -195,22 +240,28 @@ typedef struct {
     long steps;
 } Interval;
 
-static void log_line(const Options *o, const Trainer *t, const Progress *p, Interval *v, double factor)
-{
+static void log_line(const Options *o, const Trainer *t, const Progress *p, Interval *v,
+                     double factor) {
     double seconds = now() - v->start;
-    printf("train step %ld examples %ld loss %.4f decisions %.4f queries %.4f | %.0f ex/s | lr %.3f norm %.2f max %.2f | %.1f%% epoch %ld%s\n", t->step, p->examples,
-           ratio(v->tally.loss, v->tally.weight), ratio((double)v->tally.right, (double)v->tally.decisions), ratio((double)v->tally.whole, (double)v->tally.queries),
-           (double)v->tally.examples / seconds, factor, v->norm / (double)v->steps, v->top_norm, 100 * (double)p->examples / (double)o->examples, p->epoch,
-           t->quantise ? " qat" : "");
+    printf("train step %ld examples %ld loss %.4f decisions %.4f queries %.4f | %.0f ex/s | lr "
+           "%.3f norm %.2f max %.2f | %.1f%% epoch %ld%s\n",
+           t->step, p->examples, ratio(v->tally.loss, v->tally.weight),
+           ratio((double)v->tally.right, (double)v->tally.decisions),
+           ratio((double)v->tally.whole, (double)v->tally.queries),
+           (double)v->tally.examples / seconds, factor, v->norm / (double)v->steps, v->top_norm,
+           100 * (double)p->examples / (double)o->examples, p->epoch, t->quantise ? " qat" : "");
     *v = (Interval){.start = now()};
 }
 
-static void train(const Options *o, Trainer *t, Progress *p, const Dataset *data, const Dataset *dev)
-{
+static void train(const Options *o, Trainer *t, Progress *p, const Dataset *data,
+                  const Dataset *dev) {
     Visits visits;
     bool same = p->groups == data->count;
-    if (o->resume && !same) printf("note: the data have %zu groups, before %zu: a new epoch begins\n", data->count, p->groups);
-    visits_start(&visits, data, p->seed, o->resume && !same ? p->epoch + 1 : p->epoch, same ? p->next : 0);
+    if (o->resume && !same)
+        printf("note: the data have %zu groups, before %zu: a new epoch begins\n", data->count,
+               p->groups);
+    visits_start(&visits, data, p->seed, o->resume && !same ? p->epoch + 1 : p->epoch,
+                 same ? p->next : 0);
     p->groups = data->count;
     const Group **batch = get_memory((size_t)o->batch * sizeof *batch);
     Interval interval = {.start = now()};
@@ -233,9 +284,11 @@ static void train(const Options *o, Trainer *t, Progress *p, const Dataset *data
         p->next = visits.next;
         double norm = trainer_norm(t);
         if (norm < 0 || y.weight <= 0) {
-            fprintf(stderr, "warning: step %ld skipped: %s\n", t->step, norm < 0 ? "the gradient is not finite" : "no decision to train on");
+            fprintf(stderr, "warning: step %ld skipped: %s\n", t->step,
+                    norm < 0 ? "the gradient is not finite" : "no decision to train on");
             trainer_drop(t);
-            if (++bad > 20) fail("20 steps skipped in a row");
+            if (++bad > 20)
+                fail("20 steps skipped in a row");
             continue;
         }
         bad = 0;
@@ -245,57 +298,78 @@ static void train(const Options *o, Trainer *t, Progress *p, const Dataset *data
         tally_add(&interval.tally, &y);
         interval.norm += norm;
         interval.steps++;
-        if (norm > interval.top_norm) interval.top_norm = norm;
+        if (norm > interval.top_norm)
+            interval.top_norm = norm;
 
-        if (now() - interval.start >= o->log_seconds) log_line(o, t, p, &interval, factor);
+        if (now() - interval.start >= o->log_seconds)
+            log_line(o, t, p, &interval, factor);
         if (o->out && now() - saved >= o->save_seconds) {
             checkpoint_save(o->out, t, p);
             saved = now();
         }
-        if (o->dev && (o->dev_steps ? t->step % o->dev_steps == 0 : now() - dev_time >= 60 * o->dev_minutes)) {
+        if (o->dev && (o->dev_steps ? t->step % o->dev_steps == 0
+                                    : now() - dev_time >= 60 * o->dev_minutes)) {
             double start = now();
             evaluate(t, dev);
             dev_time = now();
             interval.start += dev_time - start;
         }
     }
-    if (interval.steps) log_line(o, t, p, &interval, factor);
+    if (interval.steps)
+        log_line(o, t, p, &interval, factor);
     if (o->out) {
         checkpoint_save(o->out, t, p);
-        printf("saved %s at step %ld\n", o->out, t->step);
+        printf("saved %s at step %ld%s\n", o->out, t->step,
+               stop_requested ? ", stopped by a signal; --resume goes on" : "");
     }
-    if (o->dev && !stop_requested) evaluate(t, dev);
+    if (o->dev && !stop_requested)
+        evaluate(t, dev);
 }
 
-int main(int count, char **arguments)
-{
+int main(int count, char **arguments) {
     Options o = parse(count, arguments);
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (o.nice && nice((int)o.nice) == -1 && errno) fprintf(stderr, "warning: nice %ld refused\n", o.nice);
-    if (!gemm_init()) fail("the system refuses AMX; build with `make NO_AMX=1`");
+    if (o.nice && nice((int)o.nice) == -1 && errno)
+        fprintf(stderr, "warning: nice %ld refused\n", o.nice);
+    if (!gemm_init())
+        fail("the system refuses AMX; build with `make NO_AMX=1`");
     Model model;
     Progress progress;
     if (o.resume)
         checkpoint_load_model_to_resume(o.out, &model, &progress);
     else
         checkpoint_load(o.init, &model, &progress);
-    if (!o.resume) progress.seed = (uint64_t)o.seed;
+    if (!o.resume)
+        progress.seed = (uint64_t)o.seed;
     Dataset data = {0}, dev = {0};
-    for (int i = 0; i < o.data_count; i++) data_add(&data, o.data[i], model.config.vocab, 0);
-    if (o.dev) data_add(&dev, o.dev, model.config.vocab, (size_t)o.dev_groups);
+    for (int i = 0; i < o.data_count; i++)
+        data_add(&data, o.data[i], model.config.vocab, 0);
+    if (o.dev)
+        data_add(&dev, o.dev, model.config.vocab, (size_t)o.dev_groups);
 
     Trainer trainer;
     trainer_make(&trainer, &model, (int)o.threads,
-                 (Settings){.adam_rate = o.lr, .muon_rate = o.muon_lr, .weight_decay = o.weight_decay, .clip = o.clip, .z_loss = o.z_loss, .embedding_rate = o.embedding_lr, .token_drop = o.token_drop, .unit_rows = (int)o.unit});
-    if (o.resume) checkpoint_resume(o.out, &trainer);
-    if (o.qat_from <= 0) trainer_refresh(&trainer, true);
+                 (Settings){.adam_rate = o.lr,
+                            .muon_rate = o.muon_lr,
+                            .weight_decay = o.weight_decay,
+                            .clip = o.clip,
+                            .z_loss = o.z_loss,
+                            .embedding_rate = o.embedding_lr,
+                            .token_drop = o.token_drop,
+                            .unit_rows = (int)o.unit});
+    if (o.resume)
+        checkpoint_resume(o.out, &trainer);
+    if (o.qat_from <= 0)
+        trainer_refresh(&trainer, true);
     if (o.dump) {
         dump_scores(&o, &trainer, &data);
         return 0;
     }
     const Config *c = &model.config;
-    printf("%s: vocab %d d %d heads %d/%d layers %d+%d, %zu weights; %zu groups, %ld queries; %ld threads, %s\n", progress.name, c->vocab, c->d, c->heads, c->kv_heads,
-           c->encoder_layers, c->decoder_layers, model.size, data.count, data.queries, o.threads, gemm_name());
+    printf("%s: vocab %d d %d heads %d/%d layers %d+%d, %zu weights; %zu groups, %ld queries; %ld "
+           "threads, %s\n",
+           progress.name, c->vocab, c->d, c->heads, c->kv_heads, c->encoder_layers,
+           c->decoder_layers, model.size, data.count, data.queries, o.threads, gemm_name());
     signal(SIGTERM, request_stop);
     signal(SIGINT, request_stop);
     train(&o, &trainer, &progress, &data, &dev);

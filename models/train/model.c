@@ -5,19 +5,24 @@
 
 #include "quant.h"
 
-static int add_tensor(Model *m, const char *prefix, const char *name, int rows, int columns, int dims, TensorKind kind)
-{
+static int add_tensor(Model *m, const char *prefix, const char *name, int rows, int columns,
+                      int dims, TensorKind kind) {
     m->tensors = resize_memory(m->tensors, (size_t)(m->tensor_count + 1) * sizeof *m->tensors);
     Tensor *t = &m->tensors[m->tensor_count];
-    *t = (Tensor){.rows = rows, .columns = columns, .dims = dims, .kind = kind, .offset = m->size, .count = (size_t)rows * (size_t)columns};
+    *t = (Tensor){.rows = rows,
+                  .columns = columns,
+                  .dims = dims,
+                  .kind = kind,
+                  .offset = m->size,
+                  .count = (size_t)rows * (size_t)columns};
     snprintf(t->name, sizeof t->name, "%s%s", prefix, name);
     m->size += (t->count + 15) & ~(size_t)15;
     return m->tensor_count++;
 }
 
 /* layer: "encoder.0."; attention: "self_attn" or "cross_attn"; norm: name of the block's norm */
-static Block add_block(Model *m, const char *layer, const char *attention, const char *norm, bool cross)
-{
+static Block add_block(Model *m, const char *layer, const char *attention, const char *norm,
+                       bool cross) {
     const Config *c = &m->config;
     char gate[32], inner[64];
     snprintf(gate, sizeof gate, "%s_gate", attention);
@@ -34,8 +39,7 @@ static Block add_block(Model *m, const char *layer, const char *attention, const
     return b;
 }
 
-static void make_packs(const Config *c, Arena *a, Block *b)
-{
+static void make_packs(const Config *c, Arena *a, Block *b) {
     b->q = arena_acts(a, gemm_packed_size(c->d, c->d));
     b->q_t = arena_acts(a, gemm_packed_size(c->d, c->d));
     b->kv = arena_acts(a, gemm_packed_size(c->d, 2 * c->kv_width));
@@ -45,23 +49,26 @@ static void make_packs(const Config *c, Arena *a, Block *b)
 }
 
 /* all packed matrices, as many bytes as model_make takes below */
-static size_t pack_bytes(const Config *c)
-{
+static size_t pack_bytes(const Config *c) {
     size_t square = gemm_packed_size(c->d, c->d), wide = gemm_packed_size(c->d, 2 * c->kv_width);
-    return sizeof(act) * ((size_t)(c->encoder_layers + 2 * c->decoder_layers) * (4 * square + 2 * wide) + 4 * square) + 4096;
+    return sizeof(act) *
+               ((size_t)(c->encoder_layers + 2 * c->decoder_layers) * (4 * square + 2 * wide) +
+                4 * square) +
+           4096;
 }
 
-static void check_config(const Config *c)
-{
-    if (c->vocab < 1 || c->vocab > 65536 || c->d < 32 || c->d > 4096 || c->heads < 1 || c->heads > 256 || c->kv_heads < 1 ||
-        c->encoder_layers < 1 || c->encoder_layers > 64 || c->decoder_layers < 1 || c->decoder_layers > 64)
-        fail("model sizes out of range: vocab %d, d %d, heads %d/%d, layers %d+%d", c->vocab, c->d, c->heads, c->kv_heads, c->encoder_layers, c->decoder_layers);
+static void check_config(const Config *c) {
+    if (c->vocab < 1 || c->vocab > 65536 || c->d < 32 || c->d > 4096 || c->heads < 1 ||
+        c->heads > 256 || c->kv_heads < 1 || c->encoder_layers < 1 || c->encoder_layers > 64 ||
+        c->decoder_layers < 1 || c->decoder_layers > 64)
+        fail("model sizes out of range: vocab %d, d %d, heads %d/%d, layers %d+%d", c->vocab, c->d,
+             c->heads, c->kv_heads, c->encoder_layers, c->decoder_layers);
     if (c->d % c->heads || c->heads % c->kv_heads || c->d / c->heads % 32 || c->d / c->heads > 256)
-        fail("heads %d/%d do not fit d %d: the head width must be a multiple of 32, at most 256", c->heads, c->kv_heads, c->d);
+        fail("heads %d/%d do not fit d %d: the head width must be a multiple of 32, at most 256",
+             c->heads, c->kv_heads, c->d);
 }
 
-void model_make(Model *m, Config c)
-{
+void model_make(Model *m, Config c) {
     check_config(&c);
     c.head_dim = c.d / c.heads;
     c.rep = c.heads / c.kv_heads;
@@ -112,11 +119,11 @@ void model_make(Model *m, Config c)
         }
 }
 
-void model_set_value(Model *m, int tensor, int row0, int rows, bool quantise)
-{
+void model_set_value(Model *m, int tensor, int row0, int rows, bool quantise) {
     const Tensor *t = &m->tensors[tensor];
     size_t at = t->offset + (size_t)row0 * (size_t)t->columns;
-    if (quantise && t->kind == MATRIX && (row0 % 32 || (rows % 32 && row0 + rows != t->rows))) fail("matrix rows must come in groups of 32");
+    if (quantise && t->kind == MATRIX && (row0 % 32 || (rows % 32 && row0 + rows != t->rows)))
+        fail("matrix rows must come in groups of 32");
     if (quantise && t->kind == MATRIX)
         fake_int4(m->master + at, m->value + at, rows, t->columns);
     else if (quantise && t->kind == EMBEDDING)
@@ -125,34 +132,39 @@ void model_set_value(Model *m, int tensor, int row0, int rows, bool quantise)
         memcpy(m->value + at, m->master + at, (size_t)rows * (size_t)t->columns * sizeof(real));
 }
 
-int model_pack_jobs(const Model *m) { return m->config.encoder_layers + 2 * m->config.decoder_layers + 2; }
+int model_pack_jobs(const Model *m) {
+    return m->config.encoder_layers + 2 * m->config.decoder_layers + 2;
+}
 
-static Block *block_of(const Model *m, int job)
-{
+static Block *block_of(const Model *m, int job) {
     const Config *c = &m->config;
-    if (job < c->encoder_layers) return &m->encoder[job];
+    if (job < c->encoder_layers)
+        return &m->encoder[job];
     job -= c->encoder_layers;
-    if (job < c->decoder_layers) return &m->self[job];
+    if (job < c->decoder_layers)
+        return &m->self[job];
     job -= c->decoder_layers;
     return job < c->decoder_layers ? &m->cross[job] : NULL;
 }
 
-static real sigmoid(real x) { return (real)(1 / (1 + exp(-(double)x))); }
+static real sigmoid(real x) {
+    return (real)(1 / (1 + exp(-(double)x)));
+}
 
 /* out[:, at..] = factor diag(1+gain) w; gain may be null */
-static void fold(act *out, int ld, int at, const Model *m, int tensor, const real *gain, real factor)
-{
+static void fold(act *out, int ld, int at, const Model *m, int tensor, const real *gain,
+                 real factor) {
     const Tensor *t = &m->tensors[tensor];
     const real *w = model_value(m, tensor);
     for (int i = 0; i < t->rows; i++) {
         vec f = vec_set(gain ? factor * (1 + gain[i]) : factor);
         for (int j = 0; j < t->columns; j += LANES)
-            act_store(out + (size_t)i * (size_t)ld + at + j, f * vec_load(w + (size_t)i * (size_t)t->columns + j));
+            act_store(out + (size_t)i * (size_t)ld + at + j,
+                      f * vec_load(w + (size_t)i * (size_t)t->columns + j));
     }
 }
 
-void model_pack(Model *m, int job, Arena *scratch)
-{
+void model_pack(Model *m, int job, Arena *scratch) {
     const Config *c = &m->config;
     int d = c->d, kvw = c->kv_width;
     size_t mark = scratch->used;
@@ -172,7 +184,8 @@ void model_pack(Model *m, int job, Arena *scratch)
         gemm_pack_t(b->o_t, w, d, d, d);
     } else {
         bool query = job == model_pack_jobs(m) - 2;
-        fold(w, d, 0, m, query ? m->pointer_q : m->pointer_k, query ? model_value(m, m->decoder_norm) : NULL, 1);
+        fold(w, d, 0, m, query ? m->pointer_q : m->pointer_k,
+             query ? model_value(m, m->decoder_norm) : NULL, 1);
         gemm_pack(query ? m->pointer_q_pack : m->pointer_k_pack, w, d, d, d);
         gemm_pack_t(query ? m->pointer_q_pack_t : m->pointer_k_pack_t, w, d, d, d);
     }
@@ -180,8 +193,7 @@ void model_pack(Model *m, int job, Arena *scratch)
 }
 
 /* W' = diag(1+g) W:  dg_i += sum_j dW'_ij W_ij,  dW = diag(1+g) dW' */
-static void unfold_gain(const Model *m, real *gradient, int tensor, int norm)
-{
+static void unfold_gain(const Model *m, real *gradient, int tensor, int norm) {
     const Tensor *t = &m->tensors[tensor];
     const real *w = model_value(m, tensor), *gain = model_value(m, norm);
     real *dw = gradient + t->offset, *dg = gradient + m->tensors[norm].offset;
@@ -198,8 +210,7 @@ static void unfold_gain(const Model *m, real *gradient, int tensor, int norm)
 }
 
 /* W' = s W, s = sigmoid(g):  dg += s (1-s) sum dW' W,  dW = s dW' */
-static void unfold_gate(const Model *m, real *gradient, int tensor, int gate)
-{
+static void unfold_gate(const Model *m, real *gradient, int tensor, int gate) {
     const Tensor *t = &m->tensors[tensor];
     const real *w = model_value(m, tensor);
     real *dw = gradient + t->offset, s = sigmoid(*model_value(m, gate)), sum = 0;
@@ -216,8 +227,7 @@ static void unfold_gate(const Model *m, real *gradient, int tensor, int gate)
     gradient[m->tensors[gate].offset] += s * (1 - s) * sum;
 }
 
-void model_unfold(const Model *m, int job, real *gradient)
-{
+void model_unfold(const Model *m, int job, real *gradient) {
     const Block *b = block_of(m, job);
     if (b) {
         unfold_gain(m, gradient, b->wq, b->norm);

@@ -6,12 +6,12 @@
 #include "pointer.h"
 #include "unit.h"
 
-double group_weight(const Group *g)
-{
+double group_weight(const Group *g) {
     Cursor in = {g->words};
     double sum = 0;
     int tools = cursor_next(&in);
-    for (int i = 0; i < tools; i++) cursor_skip(&in, cursor_next(&in));
+    for (int i = 0; i < tools; i++)
+        cursor_skip(&in, cursor_next(&in));
     int queries = cursor_next(&in);
     for (int i = 0; i < queries; i++) {
         cursor_skip(&in, cursor_next(&in));
@@ -21,7 +21,8 @@ double group_weight(const Group *g)
             float weight = word_as_float(cursor_next(&in));
             int n = cursor_next(&in);
             cursor_skip(&in, n);
-            if (decision_trained(n, weight)) sum += (double)weight;
+            if (decision_trained(n, weight))
+                sum += (double)weight;
         }
     }
     return sum;
@@ -30,45 +31,47 @@ double group_weight(const Group *g)
 enum { UNKNOWN = 3, TOOL = 4, QUERY = 8, FIRST_PIECE = 9 };
 
 /* splitmix64: the same draws for the same seed, whatever thread asks. */
-static uint64_t draw(uint64_t seed)
-{
+static uint64_t draw(uint64_t seed) {
     seed = (seed ^ seed >> 30) * 0xbf58476d1ce4e5b9u;
     seed = (seed ^ seed >> 27) * 0x94d049bb133111ebu;
     return seed ^ seed >> 31;
 }
 
 /* Half of the queries lose `part` of their tokens; the others and the tools stay whole. */
-static void drop_tokens(Unit *u, double part, uint64_t seed)
-{
+static void drop_tokens(Unit *u, double part, uint64_t seed) {
     uint64_t limit = (uint64_t)(part * 18446744073709549568.0);
     bool noisy = false;
     for (int i = 0; i < u->rows; i++) {
         int id = token_id(u->tokens[i]);
         uint64_t random = draw(seed + (uint64_t)i * 0x9e3779b97f4a7c15u);
-        if (id == TOOL || id == QUERY) noisy = id == QUERY && random >> 63;
-        else if (noisy && id >= FIRST_PIECE && random < limit) u->tokens[i] = UNKNOWN;
+        if (id == TOOL || id == QUERY)
+            noisy = id == QUERY && random >> 63;
+        else if (noisy && id >= FIRST_PIECE && random < limit)
+            u->tokens[i] = UNKNOWN;
     }
 }
 
 /* x = E[id] sqrt(d) + case[class] */
-static void embed(const Model *m, const Unit *u, real *x)
-{
+static void embed(const Model *m, const Unit *u, real *x) {
     int d = m->config.d;
     const real *table = model_value(m, m->embedding), *cases = model_value(m, m->case_class);
     real f = (real)sqrt((double)d);
     for (int i = 0; i < u->rows; i++, x += d) {
-        const real *e = table + (size_t)token_id(u->tokens[i]) * (size_t)d, *k = cases + (size_t)token_case(u->tokens[i]) * (size_t)d;
-        for (int j = 0; j < d; j += LANES) vec_store(x + j, f * vec_load(e + j) + vec_load(k + j));
+        const real *e = table + (size_t)token_id(u->tokens[i]) * (size_t)d,
+                   *k = cases + (size_t)token_case(u->tokens[i]) * (size_t)d;
+        for (int j = 0; j < d; j += LANES)
+            vec_store(x + j, f * vec_load(e + j) + vec_load(k + j));
     }
 }
 
-static void embed_backward(const Model *m, const Unit *u, const real *dx, real *gradient)
-{
+static void embed_backward(const Model *m, const Unit *u, const real *dx, real *gradient) {
     int d = m->config.d;
-    real *table = gradient + m->tensors[m->embedding].offset, *cases = gradient + m->tensors[m->case_class].offset;
+    real *table = gradient + m->tensors[m->embedding].offset,
+         *cases = gradient + m->tensors[m->case_class].offset;
     real f = (real)sqrt((double)d);
     for (int i = 0; i < u->rows; i++, dx += d) {
-        real *e = table + (size_t)token_id(u->tokens[i]) * (size_t)d, *k = cases + (size_t)token_case(u->tokens[i]) * (size_t)d;
+        real *e = table + (size_t)token_id(u->tokens[i]) * (size_t)d,
+             *k = cases + (size_t)token_case(u->tokens[i]) * (size_t)d;
         for (int j = 0; j < d; j += LANES) {
             vec g = vec_load(dx + j);
             vec_store(e + j, vec_load(e + j) + f * g);
@@ -78,25 +81,28 @@ static void embed_backward(const Model *m, const Unit *u, const real *dx, real *
 }
 
 /* decoder input: state chosen before (or the start vector) + kind of decision */
-static void decoder_input(const Model *m, const Unit *u, const act *states, const act *start, real *y)
-{
+static void decoder_input(const Model *m, const Unit *u, const act *states, const act *start,
+                          real *y) {
     int d = m->config.d;
     const real *kinds = model_value(m, m->kind);
     for (int i = 0; i < u->decision_count; i++, y += d) {
         const Decision *x = &u->decisions[i];
         const act *s = x->previous < 0 ? start : states + (size_t)x->previous * (size_t)d;
         const real *k = kinds + (size_t)x->kind * (size_t)d;
-        for (int j = 0; j < d; j += LANES) vec_store(y + j, act_load(s + j) + vec_load(k + j));
+        for (int j = 0; j < d; j += LANES)
+            vec_store(y + j, act_load(s + j) + vec_load(k + j));
     }
 }
 
-static void decoder_input_backward(const Model *m, const Unit *u, const real *dy, real *d_states, real *gradient)
-{
+static void decoder_input_backward(const Model *m, const Unit *u, const real *dy, real *d_states,
+                                   real *gradient) {
     int d = m->config.d;
-    real *start = gradient + m->tensors[m->start].offset, *kinds = gradient + m->tensors[m->kind].offset;
+    real *start = gradient + m->tensors[m->start].offset,
+         *kinds = gradient + m->tensors[m->kind].offset;
     for (int i = 0; i < u->decision_count; i++, dy += d) {
         const Decision *x = &u->decisions[i];
-        real *s = x->previous < 0 ? start : d_states + (size_t)x->previous * (size_t)d, *k = kinds + (size_t)x->kind * (size_t)d;
+        real *s = x->previous < 0 ? start : d_states + (size_t)x->previous * (size_t)d,
+             *k = kinds + (size_t)x->kind * (size_t)d;
         for (int j = 0; j < d; j += LANES) {
             vec g = vec_load(dy + j);
             vec_store(s + j, vec_load(s + j) + g);
@@ -105,16 +111,17 @@ static void decoder_input_backward(const Model *m, const Unit *u, const real *dy
     }
 }
 
-/* The encoder's final norm is read by many matrices, so its gain is applied here instead of folded. */
-static void apply_gain(const real *gain, const act *xhat, int rows, int d, act *out)
-{
+/* The encoder's final norm is read by many matrices, so its gain is applied here instead of folded.
+ */
+static void apply_gain(const real *gain, const act *xhat, int rows, int d, act *out) {
     for (int i = 0; i < rows; i++, xhat += d, out += d)
-        for (int j = 0; j < d; j += LANES) act_store(out + j, (1 + vec_load(gain + j)) * act_load(xhat + j));
+        for (int j = 0; j < d; j += LANES)
+            act_store(out + j, (1 + vec_load(gain + j)) * act_load(xhat + j));
 }
 
 /* g becomes the gradient of xhat; d_gain is added to */
-static void apply_gain_backward(const real *gain, const act *xhat, int rows, int d, real *g, real *d_gain)
-{
+static void apply_gain_backward(const real *gain, const act *xhat, int rows, int d, real *g,
+                                real *d_gain) {
     for (int i = 0; i < rows; i++, xhat += d, g += d)
         for (int j = 0; j < d; j += LANES) {
             vec x = vec_load(g + j);
@@ -123,21 +130,22 @@ static void apply_gain_backward(const real *gain, const act *xhat, int rows, int
         }
 }
 
-static real *zeros(Arena *a, size_t n)
-{
+static real *zeros(Arena *a, size_t n) {
     real *p = arena_reals(a, n);
     memset(p, 0, n * sizeof(real));
     return p;
 }
 
 /* dW += left^T right for `rows` rows of width d */
-static void add_square(const Model *m, Arena *a, int tensor, const act *left, const act *right, int rows, real *gradient)
-{
+static void add_square(const Model *m, Arena *a, int tensor, const act *left, const act *right,
+                       int rows, real *gradient) {
     int d = m->config.d;
     size_t mark = a->used;
-    act *l = arena_acts(a, gemm_packed_size(d, rows)), *r = arena_acts(a, gemm_packed_size(rows, d));
+    act *l = arena_acts(a, gemm_packed_size(d, rows)),
+        *r = arena_acts(a, gemm_packed_size(rows, d));
     gemm_pack(r, right, d, rows, d);
-    gemm(d, d, rows, gemm_pack_rows_t(l, left, d, rows, d), r, gradient + m->tensors[tensor].offset, d, true);
+    gemm(d, d, rows, gemm_pack_rows_t(l, left, d, rows, d), r, gradient + m->tensors[tensor].offset,
+         d, true);
     a->used = mark;
 }
 
@@ -146,13 +154,13 @@ typedef struct {
     Unit unit;
     BlockInput in_encoder, in_self, in_cross;
     BlockState *encoder, *self, *cross;
-    act *state_hat, *states, *final_hat;      /* encoder states before and after the gain; decoder output, normed */
+    act *state_hat, *states,
+        *final_hat; /* encoder states before and after the gain; decoder output, normed */
     real *state_inverse, *final_inverse;
-    real *query, *key;                        /* for the pointer */
+    real *query, *key; /* for the pointer */
 } Pass;
 
-static void forward(const Model *m, Arena *a, Pass *p)
-{
+static void forward(const Model *m, Arena *a, Pass *p) {
     const Config *c = &m->config;
     const Unit *u = &p->unit;
     size_t d = (size_t)c->d, rows = (size_t)u->rows, steps = (size_t)u->decision_count;
@@ -168,7 +176,8 @@ static void forward(const Model *m, Arena *a, Pass *p)
 
     real *x = arena_reals(a, rows * d), *y = arena_reals(a, steps * d);
     embed(m, u, x);
-    for (int i = 0; i < c->encoder_layers; i++) block_forward(m, &m->encoder[i], &p->in_encoder, a, x, &p->encoder[i]);
+    for (int i = 0; i < c->encoder_layers; i++)
+        block_forward(m, &m->encoder[i], &p->in_encoder, a, x, &p->encoder[i]);
     norm_forward(x, u->rows, c->d, p->state_hat, p->state_inverse);
     apply_gain(model_value(m, m->encoder_norm), p->state_hat, u->rows, c->d, p->states);
 
@@ -184,12 +193,13 @@ static void forward(const Model *m, Arena *a, Pass *p)
     norm_forward(y, u->decision_count, c->d, p->final_hat, p->final_inverse);
     p->query = arena_reals(a, steps * d);
     p->key = arena_reals(a, rows * d);
-    gemm(u->decision_count, c->d, c->d, gemm_rows(p->final_hat, c->d), m->pointer_q_pack, p->query, c->d, false);
+    gemm(u->decision_count, c->d, c->d, gemm_rows(p->final_hat, c->d), m->pointer_q_pack, p->query,
+         c->d, false);
     gemm(u->rows, c->d, c->d, gemm_rows(p->states, c->d), m->pointer_k_pack, p->key, c->d, false);
 }
 
-static void backward(const Model *m, Arena *a, const Pass *p, const real *d_query, const real *d_key, real *gradient)
-{
+static void backward(const Model *m, Arena *a, const Pass *p, const real *d_query,
+                     const real *d_key, real *gradient) {
     const Config *c = &m->config;
     const Unit *u = &p->unit;
     size_t d = (size_t)c->d, rows = (size_t)u->rows, steps = (size_t)u->decision_count;
@@ -198,8 +208,10 @@ static void backward(const Model *m, Arena *a, const Pass *p, const real *d_quer
     to_act(gk, d_key, rows * d);
     add_square(m, a, m->pointer_q, p->final_hat, gq, u->decision_count, gradient);
     add_square(m, a, m->pointer_k, p->states, gk, u->rows, gradient);
-    real *d_final = arena_reals(a, steps * d), *d_states = arena_reals(a, rows * d), *dy = zeros(a, steps * d), *dx = zeros(a, rows * d);
-    gemm(u->decision_count, c->d, c->d, gemm_rows(gq, c->d), m->pointer_q_pack_t, d_final, c->d, false);
+    real *d_final = arena_reals(a, steps * d), *d_states = arena_reals(a, rows * d),
+         *dy = zeros(a, steps * d), *dx = zeros(a, rows * d);
+    gemm(u->decision_count, c->d, c->d, gemm_rows(gq, c->d), m->pointer_q_pack_t, d_final, c->d,
+         false);
     gemm(u->rows, c->d, c->d, gemm_rows(gk, c->d), m->pointer_k_pack_t, d_states, c->d, false);
     norm_backward(d_final, p->final_hat, p->final_inverse, u->decision_count, c->d, dy);
     for (int i = c->decoder_layers - 1; i >= 0; i--) {
@@ -207,18 +219,21 @@ static void backward(const Model *m, Arena *a, const Pass *p, const real *d_quer
         block_backward(m, &m->self[i], &p->in_self, a, &p->self[i], gradient, dy, NULL);
     }
     decoder_input_backward(m, u, dy, d_states, gradient);
-    apply_gain_backward(model_value(m, m->encoder_norm), p->state_hat, u->rows, c->d, d_states, gradient + m->tensors[m->encoder_norm].offset);
+    apply_gain_backward(model_value(m, m->encoder_norm), p->state_hat, u->rows, c->d, d_states,
+                        gradient + m->tensors[m->encoder_norm].offset);
     norm_backward(d_states, p->state_hat, p->state_inverse, u->rows, c->d, dx);
-    for (int i = c->encoder_layers - 1; i >= 0; i--) block_backward(m, &m->encoder[i], &p->in_encoder, a, &p->encoder[i], gradient, dx, NULL);
+    for (int i = c->encoder_layers - 1; i >= 0; i--)
+        block_backward(m, &m->encoder[i], &p->in_encoder, a, &p->encoder[i], gradient, dx, NULL);
     embed_backward(m, u, dx, gradient);
 }
 
-Tally network_pass(const Model *m, Arena *a, const Group *const *groups, int count, const PassOptions *o)
-{
+Tally network_pass(const Model *m, Arena *a, const Group *const *groups, int count,
+                   const PassOptions *o) {
     Pass p;
     a->used = 0;
     unit_make(&p.unit, a, &m->config, groups, count);
-    if (o->token_drop > 0) drop_tokens(&p.unit, o->token_drop, o->drop_seed);
+    if (o->token_drop > 0)
+        drop_tokens(&p.unit, o->token_drop, o->drop_seed);
     forward(m, a, &p);
     size_t d = (size_t)m->config.d;
     real *d_query = NULL, *d_key = NULL;
@@ -227,6 +242,7 @@ Tally network_pass(const Model *m, Arena *a, const Group *const *groups, int cou
         d_key = zeros(a, (size_t)p.unit.rows * d);
     }
     Tally t = pointer_loss(m, a, &p.unit, p.query, p.key, o, d_query, d_key);
-    if (o->gradient) backward(m, a, &p, d_query, d_key, o->gradient);
+    if (o->gradient)
+        backward(m, a, &p, d_query, d_key, o->gradient);
     return t;
 }

@@ -1,4 +1,5 @@
-/* network.h - the whole network over a unit of work: several groups at once, forward, loss, backward. */
+/* network.h - the whole network over a unit of work: several groups at once, forward, loss,
+ * backward. */
 #ifndef THIMBLE_NETWORK_H
 #define THIMBLE_NETWORK_H
 
@@ -9,15 +10,14 @@
 #include "model.h"
 
 typedef struct {
-    double loss, weight;     /* sum of weight * cross-entropy, and of weight */
-    double z;                /* sum of weight * logsumexp^2; not in loss */
-    long decisions, right;   /* trained decisions: more than one allowed position and weight > 0 */
-    long queries, whole;     /* queries with a trained decision; those with all of them right */
-    long examples;           /* all queries */
+    double loss, weight;   /* sum of weight * cross-entropy, and of weight */
+    double z;              /* sum of weight * logsumexp^2; not in loss */
+    long decisions, right; /* trained decisions: more than one allowed position and weight > 0 */
+    long queries, whole;   /* queries with a trained decision; those with all of them right */
+    long examples;         /* all queries */
 } Tally;
 
-static inline void tally_add(Tally *t, const Tally *o)
-{
+static inline void tally_add(Tally *t, const Tally *o) {
     t->loss += o->loss;
     t->weight += o->weight;
     t->z += o->z;
@@ -32,14 +32,17 @@ typedef struct {
     double loss_scale; /* gradients are those of loss * loss_scale */
     double z_loss;     /* adds z_loss * weight * logsumexp^2 */
     real *gradient;    /* flat, added to, folded form (model.h); null: forward only */
-    double token_drop; /* part of the words of every other query read as <unk>: keeps the model from learning templates by heart */
+    double token_drop; /* part of the words of every other query read as <unk>: keeps the model from
+                          learning templates by heart */
     uint64_t drop_seed;
-    FILE *dump;        /* scores of all decisions over their allowed positions, as f32 in file order; null: none */
+    FILE *dump; /* scores of all decisions over their allowed positions, as f32 in file order; null:
+                   none */
 } PassOptions;
 
 /* Sum of weights of a group's trained decisions. */
 double group_weight(const Group *g);
 /* Teacher-forced pass over `count` groups. The arena is emptied first. Returns what was counted. */
-Tally network_pass(const Model *m, Arena *a, const Group *const *groups, int count, const PassOptions *options);
+Tally network_pass(const Model *m, Arena *a, const Group *const *groups, int count,
+                   const PassOptions *options);
 
 #endif

@@ -21,18 +21,17 @@ typedef struct {
     int worker;
 } Start;
 
-static void work(Pool *p, int worker)
-{
+static void work(Pool *p, int worker) {
     for (;;) {
         int i = atomic_fetch_add(&p->next, 1);
-        if (i >= p->count) return;
+        if (i >= p->count)
+            return;
         p->job(p->context, worker, i);
     }
 }
 
 /* Workers live as long as the process. */
-static void *run(void *argument)
-{
+static void *run(void *argument) {
     Start s = *(Start *)argument;
     gemm_thread_init();
     for (;;) {
@@ -43,30 +42,34 @@ static void *run(void *argument)
     return NULL;
 }
 
-Pool *pool_make(int threads)
-{
+Pool *pool_make(int threads) {
     Pool *p = get_memory(sizeof *p);
     *p = (Pool){.threads = threads};
     gemm_thread_init();
-    if (pthread_barrier_init(&p->barrier, NULL, (unsigned)threads)) fail("cannot make a barrier");
+    if (pthread_barrier_init(&p->barrier, NULL, (unsigned)threads))
+        fail("cannot make a barrier");
     for (int i = 1; i < threads; i++) {
         Start *s = get_memory(sizeof *s);
         *s = (Start){p, i};
         pthread_t t;
-        if (pthread_create(&t, NULL, run, s)) fail("cannot start thread %d", i);
+        if (pthread_create(&t, NULL, run, s))
+            fail("cannot start thread %d", i);
     }
     return p;
 }
 
-int pool_threads(const Pool *p) { return p->threads; }
+int pool_threads(const Pool *p) {
+    return p->threads;
+}
 
-void pool_run(Pool *p, PoolJob job, void *context, int count)
-{
+void pool_run(Pool *p, PoolJob job, void *context, int count) {
     p->job = job;
     p->context = context;
     p->count = count;
     atomic_store(&p->next, 0);
-    if (p->threads > 1) pthread_barrier_wait(&p->barrier);
+    if (p->threads > 1)
+        pthread_barrier_wait(&p->barrier);
     work(p, 0);
-    if (p->threads > 1) pthread_barrier_wait(&p->barrier);
+    if (p->threads > 1)
+        pthread_barrier_wait(&p->barrier);
 }

@@ -8,7 +8,8 @@ typedef void (*PoolJob)(void *context, int worker, int index);
 /* threads >= 1; the calling thread is worker 0. */
 Pool *pool_make(int threads);
 int pool_threads(const Pool *p);
-/* Runs job(context, worker, index) once for each index 0..count-1, handed out in order; returns when all are done. */
+/* Runs job(context, worker, index) once for each index 0..count-1, handed out in order; returns
+ * when all are done. */
 void pool_run(Pool *p, PoolJob job, void *context, int count);
 
 #endif

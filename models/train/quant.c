@@ -1,19 +1,19 @@
-/* quant.c - see quant.h. Built without -ffast-math: a code must be the one the exporter computes. */
+/* quant.c - see quant.h. Built without -ffast-math: a code must be the one the exporter computes.
+ */
 #include "quant.h"
 
 /* Codes are computed in float, as the exporter does, also in the double build. */
-static float code_of(float w, float scale, float limit)
-{
+static float code_of(float w, float scale, float limit) {
     float q = rintf(w / scale);
     return q < -limit ? -limit : q > limit ? limit : q;
 }
 
-void fake_int4(const real *w, real *out, int rows, int columns)
-{
+void fake_int4(const real *w, real *out, int rows, int columns) {
     enum { GROUP = 32, STRIP = 64 };
     for (int g = 0; g < rows; g += GROUP)
         for (int c0 = 0; c0 < columns; c0 += STRIP) {
-            int end = g + GROUP < rows ? g + GROUP : rows, n = columns - c0 < STRIP ? columns - c0 : STRIP;
+            int end = g + GROUP < rows ? g + GROUP : rows,
+                n = columns - c0 < STRIP ? columns - c0 : STRIP;
             float scale[STRIP] = {0};
             for (int i = g; i < end; i++)
                 for (int j = 0; j < n; j++) {
@@ -22,7 +22,8 @@ void fake_int4(const real *w, real *out, int rows, int columns)
                 }
             for (int j = 0; j < n; j++) {
                 scale[j] = (float)(_Float16)(scale[j] / 7.0f);
-                if (scale[j] < 0x1p-14f) scale[j] = 0x1p-14f;
+                if (scale[j] < 0x1p-14f)
+                    scale[j] = 0x1p-14f;
             }
             for (int i = g; i < end; i++)
                 for (int j = 0; j < n; j++) {
@@ -32,8 +33,7 @@ void fake_int4(const real *w, real *out, int rows, int columns)
         }
 }
 
-void fake_int8(const real *w, real *out, int rows, int columns)
-{
+void fake_int8(const real *w, real *out, int rows, int columns) {
     for (int i = 0; i < rows; i++) {
         const real *a = w + (size_t)i * (size_t)columns;
         real *o = out + (size_t)i * (size_t)columns;
@@ -43,6 +43,7 @@ void fake_int8(const real *w, real *out, int rows, int columns)
             top = x > top ? x : top;
         }
         float scale = top > 0 ? top / 127.0f : 1.0f;
-        for (int j = 0; j < columns; j++) o[j] = (real)(code_of((float)a[j], scale, 127.0f) * scale);
+        for (int j = 0; j < columns; j++)
+            o[j] = (real)(code_of((float)a[j], scale, 127.0f) * scale);
     }
 }

@@ -1,7 +1,9 @@
-/* trainer.h - model, optimiser and threads together: the gradient of a batch, and the step that follows.
+/* trainer.h - model, optimiser and threads together: the gradient of a batch, and the step that
+ * follows.
  *
- * Optimiser: Muon for matrices (Nesterov momentum first, then orthogonalisation by five Newton-Schulz steps; decoupled
- * weight decay), Adam for everything else. The gradient is clipped to a global norm of `clip`.
+ * Optimiser: Muon for matrices (Nesterov momentum first, then orthogonalisation by five
+ * Newton-Schulz steps; decoupled weight decay), Adam for everything else. The gradient is clipped
+ * to a global norm of `clip`.
  */
 #ifndef THIMBLE_TRAINER_H
 #define THIMBLE_TRAINER_H
@@ -11,29 +13,33 @@
 
 typedef struct {
     double adam_rate, muon_rate, weight_decay, clip, z_loss;
-    double embedding_rate; /* of Adam, for the embedding: small keeps the word vectors it starts from */
+    double embedding_rate; /* of Adam, for the embedding: small keeps the word vectors it starts
+                              from */
     double token_drop;
-    int unit_rows; /* encoder rows worked on at a time; more are faster per row but need more cache */
+    int unit_rows; /* encoder rows worked on at a time; more are faster per row but need more cache
+                    */
 } Settings;
 
 typedef struct {
     Model *model;
     Pool *pool;
     Settings settings;
-    real *momentum, *square;   /* flat; square only where Adam works */
-    real **gradients;          /* per worker; sums end up in the first */
-    Arena *arenas;             /* per worker */
+    real *momentum, *square; /* flat; square only where Adam works */
+    real **gradients;        /* per worker; sums end up in the first */
+    Arena *arenas;           /* per worker */
     bool quantise;
-    long step;                 /* steps done */
+    long step; /* steps done */
 } Trainer;
 
-/* The model must outlive the trainer. Weights must be in model->master; values are computed here. */
+/* The model must outlive the trainer. Weights must be in model->master; values are computed here.
+ */
 void trainer_make(Trainer *t, Model *m, int threads, Settings s);
 /* Recomputes values and packs from the masters, from now on quantised or not. */
 void trainer_refresh(Trainer *t, bool quantise);
 /* Forward only; groups in any number. */
 Tally trainer_evaluate(Trainer *t, const Group *const *groups, int count);
-/* Loss and gradient of a batch: sum(w CE) / sum(w) into gradients[0], unfolded. Returns the tally. */
+/* Loss and gradient of a batch: sum(w CE) / sum(w) into gradients[0], unfolded. Returns the tally.
+ */
 Tally trainer_gradient(Trainer *t, const Group *const *groups, int count);
 /* Euclidean norm of gradients[0]; -1 if it holds anything that is not finite. */
 double trainer_norm(Trainer *t);

@@ -1,8 +1,7 @@
 /* unit.c - see unit.h. */
 #include "unit.h"
 
-static void add_tokens(Unit *u, Cursor *in, int n)
-{
+static void add_tokens(Unit *u, Cursor *in, int n) {
     const int32_t *t = cursor_skip(in, n);
     for (int i = 0; i < n; i++) {
         u->tokens[u->rows] = t[i];
@@ -11,12 +10,17 @@ static void add_tokens(Unit *u, Cursor *in, int n)
 }
 
 /* Decisions of one query whose rows, like those of the tools, are in place. */
-static int add_decisions(Unit *u, Cursor *in, int query_row, int query_length, int tool_row, int tool_length)
-{
+static int add_decisions(Unit *u, Cursor *in, int query_row, int query_length, int tool_row,
+                         int tool_length) {
     int m = cursor_next(in), previous = -1;
     for (int i = 0; i < m; i++) {
         Decision *d = &u->decisions[u->decision_count];
-        *d = (Decision){.query = u->query_count, .query_row = query_row, .query_length = query_length, .tool_row = tool_row, .tool_length = tool_length, .previous = previous};
+        *d = (Decision){.query = u->query_count,
+                        .query_row = query_row,
+                        .query_length = query_length,
+                        .tool_row = tool_row,
+                        .tool_length = tool_length,
+                        .previous = previous};
         d->kind = cursor_next(in);
         d->target = cursor_next(in);
         d->weight = word_as_float(cursor_next(in));
@@ -29,8 +33,7 @@ static int add_decisions(Unit *u, Cursor *in, int query_row, int query_length, i
     return m;
 }
 
-static void add_group(Unit *u, const Group *g)
-{
+static void add_group(Unit *u, const Group *g) {
     Cursor in = {g->words};
     int tools = cursor_next(&in), tool_row = u->rows;
     plan_set(&u->encoder, tool_row, 0, 0);
@@ -53,8 +56,7 @@ static void add_group(Unit *u, const Group *g)
     }
 }
 
-void unit_make(Unit *u, Arena *a, const Config *c, const Group *const *groups, int count)
-{
+void unit_make(Unit *u, Arena *a, const Config *c, const Group *const *groups, int count) {
     int rows = 0, decisions = 0, queries = 0, tools = 0;
     for (int i = 0; i < count; i++) {
         rows += groups[i]->rows;
@@ -62,12 +64,15 @@ void unit_make(Unit *u, Arena *a, const Config *c, const Group *const *groups, i
         queries += groups[i]->queries;
         tools += groups[i]->words[0];
     }
-    *u = (Unit){.tokens = arena_get(a, (size_t)rows * sizeof(int32_t)), .positions = arena_ints(a, (size_t)rows),
-                .steps = arena_ints(a, (size_t)decisions), .decisions = arena_get(a, (size_t)decisions * sizeof(Decision))};
+    *u = (Unit){.tokens = arena_get(a, (size_t)rows * sizeof(int32_t)),
+                .positions = arena_ints(a, (size_t)rows),
+                .steps = arena_ints(a, (size_t)decisions),
+                .decisions = arena_get(a, (size_t)decisions * sizeof(Decision))};
     plan_make(&u->encoder, a, c, rows, 2 * count, tools + queries);
     plan_make(&u->self, a, c, decisions, count, queries);
     plan_make(&u->cross, a, c, decisions, count, queries);
-    for (int i = 0; i < count; i++) add_group(u, groups[i]);
+    for (int i = 0; i < count; i++)
+        add_group(u, groups[i]);
     plan_finish(&u->encoder);
     plan_finish(&u->self);
     plan_finish(&u->cross);

@@ -7,20 +7,20 @@
 
 typedef struct {
     const int32_t *allowed;
-    int allowed_count, target;          /* positions */
+    int allowed_count, target; /* positions */
     int kind;
-    int previous;                       /* encoder row chosen before; -1: start */
+    int previous; /* encoder row chosen before; -1: start */
     float weight;
-    int query;                          /* number within the unit */
-    int query_row, query_length;        /* rows of its query and of the group's tools, */
-    int tool_row, tool_length;          /* for turning positions into rows */
+    int query;                   /* number within the unit */
+    int query_row, query_length; /* rows of its query and of the group's tools, */
+    int tool_row, tool_length;   /* for turning positions into rows */
 } Decision;
 
 typedef struct {
     int rows, decision_count, query_count;
-    int32_t *tokens;                    /* per encoder row: id | class << 16; group after group, tools then queries */
-    int *positions;                     /* per encoder row, for RoPE */
-    int *steps;                         /* per decision, for RoPE */
+    int32_t *tokens; /* per encoder row: id | class << 16; group after group, tools then queries */
+    int *positions;  /* per encoder row, for RoPE */
+    int *steps;      /* per decision, for RoPE */
     Decision *decisions;
     Plan encoder, self, cross;
 } Unit;
@@ -28,13 +28,15 @@ typedef struct {
 void unit_make(Unit *u, Arena *a, const Config *c, const Group *const *groups, int count);
 
 /* Encoder row of a position; -1 for END. */
-static inline int decision_row(const Decision *d, int position)
-{
-    if (position < d->query_length) return d->query_row + position;
+static inline int decision_row(const Decision *d, int position) {
+    if (position < d->query_length)
+        return d->query_row + position;
     position -= d->query_length;
     return position < d->tool_length ? d->tool_row + position : -1;
 }
 /* Forced decisions are fed, not trained. */
-static inline bool decision_trained(int allowed_count, float weight) { return allowed_count > 1 && weight > 0; }
+static inline bool decision_trained(int allowed_count, float weight) {
+    return allowed_count > 1 && weight > 0;
+}
 
 #endif

@@ -7,7 +7,8 @@
 
 #include "vec.h"
 
-/* Prints "error: ..." to stderr and exits with status 1. The trainer has no caller to hand errors to. */
+/* Prints "error: ..." to stderr and exits with status 1. The trainer has no caller to hand errors
+ * to. */
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* seconds, monotonic */
@@ -33,8 +34,14 @@ typedef struct {
 Arena arena_make(size_t bytes);
 /* 64-byte aligned, not cleared; at least 64 KiB of readable memory follow every block. */
 void *arena_get(Arena *a, size_t bytes);
-static inline real *arena_reals(Arena *a, size_t n) { return arena_get(a, n * sizeof(real)); }
-static inline act *arena_acts(Arena *a, size_t n) { return arena_get(a, n * sizeof(act)); }
-static inline int *arena_ints(Arena *a, size_t n) { return arena_get(a, n * sizeof(int)); }
+static inline real *arena_reals(Arena *a, size_t n) {
+    return arena_get(a, n * sizeof(real));
+}
+static inline act *arena_acts(Arena *a, size_t n) {
+    return arena_get(a, n * sizeof(act));
+}
+static inline int *arena_ints(Arena *a, size_t n) {
+    return arena_get(a, n * sizeof(int));
+}
 
 #endif
