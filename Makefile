@@ -102,13 +102,13 @@ SANITIZE := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 SAN_OBJ  := $(CORE_SRC:src/%.c=$(BUILD)/san/obj/%.o)
 
 $(BUILD)/test/%: tests/c/%.c tests/c/test.h $(CORE_OBJ) | $(BUILD)/test
-	$(CC) $(ALL_CFLAGS) $< $(CORE_OBJ) -o $@
+	$(CC) $(ALL_CFLAGS) $< $(CORE_OBJ) -o $@ -lm
 
 $(BUILD)/san/obj/%.o: src/%.c $(HEADERS) | $(BUILD)/san/obj
 	$(CC) $(ALL_CFLAGS) $(ISA_$*) $(SANITIZE) -c $< -o $@
 
 $(BUILD)/san/test_%: tests/c/test_%.c tests/c/test.h $(SAN_OBJ) | $(BUILD)/san
-	$(CC) $(ALL_CFLAGS) $(SANITIZE) $< $(SAN_OBJ) -o $@
+	$(CC) $(ALL_CFLAGS) $(SANITIZE) $< $(SAN_OBJ) -o $@ -lm
 
 $(BUILD)/san/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/driver.c $(SAN_OBJ) | $(BUILD)/san
 	$(CC) $(ALL_CFLAGS) $(SANITIZE) $< tests/fuzz/driver.c $(SAN_OBJ) -o $@

@@ -4,23 +4,27 @@
 enum { ROOM = 64 << 10, ROOM_PER_BYTE = 12 };
 
 /* Product of the probabilities of decisions [first, end). */
-static double product(const tb_route *route, uint32_t first, uint32_t end) {
+static double product(const tb_route *route, uint32_t first, uint32_t end)
+{
     double p = 1;
     for (uint32_t i = first; i < end; i++)
         p *= (double)route->probability[i];
     return p;
 }
 
-static void write_path(tb_json_writer *w, const tb_argument *argument) {
+static void write_path(tb_json_writer *w, const tb_argument *argument)
+{
     tb_json_raw(w, "[");
     for (uint32_t i = 0; i < argument->depth; i++) {
-        if (i) tb_json_raw(w, ",");
+        if (i)
+            tb_json_raw(w, ",");
         tb_json_string(w, argument->path[i]);
     }
     tb_json_raw(w, "]");
 }
 
-static void write_span(tb_json_writer *w, const tb_item *item) {
+static void write_span(tb_json_writer *w, const tb_item *item)
+{
     tb_json_raw(w, "[");
     tb_json_int(w, item->start);
     tb_json_raw(w, ",");
@@ -28,9 +32,11 @@ static void write_span(tb_json_writer *w, const tb_item *item) {
     tb_json_raw(w, "]");
 }
 
-/* Where the value stands in the request: [s,e], for arrays one per item; null for enums and booleans. */
+/* Where the value stands in the request: [s,e], for arrays one per item; null for enums and
+ * booleans. */
 static void write_spans(tb_json_writer *w, const tb_grammar *g, const tb_argument *argument,
-                        const tb_taken *taken) {
+                        const tb_taken *taken)
+{
     const tb_item *items = &g->items[taken->first_item];
     if (argument->value_count) {
         tb_json_raw(w, "null");
@@ -39,14 +45,16 @@ static void write_spans(tb_json_writer *w, const tb_grammar *g, const tb_argumen
     } else {
         tb_json_raw(w, "[");
         for (uint32_t i = 0; i < taken->item_count; i++) {
-            if (i) tb_json_raw(w, ",");
+            if (i)
+                tb_json_raw(w, ",");
             write_span(w, &items[i]);
         }
         tb_json_raw(w, "]");
     }
 }
 
-static void write_call(tb_json_writer *w, const tb_route *route, const tb_call *call) {
+static void write_call(tb_json_writer *w, const tb_route *route, const tb_call *call)
+{
     const tb_grammar *g = route->grammar;
     const tb_tool *tool = &route->list->tools->tools[call->tool];
     tb_json_raw(w, "{\"name\":");
@@ -70,7 +78,8 @@ static void write_call(tb_json_writer *w, const tb_route *route, const tb_call *
     tb_json_raw(w, "]}");
 }
 
-static void write_incomplete(tb_json_writer *w, const tb_route *route) {
+static void write_incomplete(tb_json_writer *w, const tb_route *route)
+{
     const tb_grammar *g = route->grammar;
     for (uint32_t i = 0; i < g->incomplete_count; i++) {
         const tb_tool *tool = &route->list->tools->tools[g->incomplete[i].tool];
@@ -79,8 +88,10 @@ static void write_incomplete(tb_json_writer *w, const tb_route *route) {
         tb_json_string(w, tool->name);
         tb_json_raw(w, ",\"missing\":[");
         for (uint32_t k = 0; k < tool->argument_count; k++) {
-            if (!(g->incomplete[i].missing >> k & 1)) continue;
-            if (more) tb_json_raw(w, ",");
+            if (!(g->incomplete[i].missing >> k & 1))
+                continue;
+            if (more)
+                tb_json_raw(w, ",");
             write_path(w, &tool->arguments[k]);
             more = true;
         }
@@ -88,7 +99,8 @@ static void write_incomplete(tb_json_writer *w, const tb_route *route) {
     }
 }
 
-static void write_usage(tb_json_writer *w, const tb_route *route) {
+static void write_usage(tb_json_writer *w, const tb_route *route)
+{
     tb_json_raw(w, "],\"usage\":{\"promptTokens\":");
     tb_json_int(w, route->query.count);
     tb_json_raw(w, ",\"decisions\":");
@@ -98,54 +110,65 @@ static void write_usage(tb_json_writer *w, const tb_route *route) {
     tb_json_raw(w, "},\"ignored\":[");
     const tb_tools *tools = route->list->tools;
     for (uint32_t i = 0; i < tools->ignored_count && i < TB_MAX_IGNORED; i++) {
-        if (i) tb_json_raw(w, ",");
+        if (i)
+            tb_json_raw(w, ",");
         tb_json_string(w, tools->ignored[i]);
     }
     tb_json_raw(w, "]");
 }
 
-static void write_steps(tb_json_writer *w, const tb_route *route) {
+static void write_steps(tb_json_writer *w, const tb_route *route)
+{
     tb_json_raw(w, ",\"steps\":[");
     for (uint32_t i = 0; i < route->grammar->decisions; i++) {
-        if (i) tb_json_raw(w, ",");
+        if (i)
+            tb_json_raw(w, ",");
         tb_json_int(w, route->steps[i] == route->grammar->end ? -1 : route->steps[i]);
     }
     tb_json_raw(w, "]");
 }
 
-bool tb_answer_write(tb_route *route, tb_str *answer, tb_error *err) {
+bool tb_answer_write(tb_route *route, tb_str *answer, tb_error *err)
+{
     const tb_grammar *g = route->grammar;
     tb_json_writer w;
     size_t room = ROOM + ROOM_PER_BYTE * route->query.text.len;
-    if (!tb_json_writer_begin(&w, route->scratch, room, err)) return false;
+    if (!tb_json_writer_begin(&w, route->scratch, room, err))
+        return false;
     tb_json_raw(&w, "{\"calls\":[");
     for (uint32_t i = 0; i < g->call_count; i++) {
-        if (i) tb_json_raw(&w, ",");
+        if (i)
+            tb_json_raw(&w, ",");
         write_call(&w, route, &g->calls[i]);
     }
     tb_json_raw(&w, g->call_count ? "],\"abstained\":false" : "],\"abstained\":true");
-    tb_json_raw(&w, g->cut ? ",\"stop\":\"length\",\"confidence\":" : ",\"stop\":\"end\",\"confidence\":");
+    tb_json_raw(&w, g->cut ? ",\"stop\":\"length\",\"confidence\":"
+                           : ",\"stop\":\"end\",\"confidence\":");
     tb_json_fixed(&w, product(route, 0, g->decisions), 6);
     tb_json_raw(&w, ",\"incomplete\":[");
     write_incomplete(&w, route);
     write_usage(&w, route);
-    if (route->options.decisions) write_steps(&w, route);
+    if (route->options.decisions)
+        write_steps(&w, route);
     tb_json_raw(&w, "}");
     return tb_json_writer_end(&w, answer, err);
 }
 
-bool tb_rank_write(tb_route *route, unsigned k, tb_str *answer, tb_error *err) {
+bool tb_rank_write(tb_route *route, unsigned k, tb_str *answer, tb_error *err)
+{
     uint32_t count = route->grammar->allowed_count;
     if (route->options.tool_choice != TB_CHOICE_AUTO)
         return tb_fail(err, TB_E_OPTION, "ranking takes tool_choice auto only");
     float sum = tb_model_kernels(route->router->model)->softmax(route->scores, count);
     tb_json_writer w;
-    if (!tb_json_writer_begin(&w, route->scratch, ROOM, err)) return false;
+    if (!tb_json_writer_begin(&w, route->scratch, ROOM, err))
+        return false;
     tb_json_raw(&w, "{\"tools\":[");
     for (unsigned i = 0; i < k && i < route->list->count; i++) {
         uint32_t best = 0; /* allowed[] holds the tools in canonical order, then END */
         for (uint32_t t = 1; t < route->list->count; t++)
-            if (route->scores[t] > route->scores[best]) best = t;
+            if (route->scores[t] > route->scores[best])
+                best = t;
         tb_json_raw(&w, i ? ",{\"name\":" : "{\"name\":");
         tb_json_string(&w, route->list->tools->tools[best].name);
         tb_json_raw(&w, ",\"score\":");

@@ -15,9 +15,9 @@ typedef struct {
     const char *grammar; /* needle1: "strict" or "needle1" */
     const char *encoder; /* "2,5,7" */
     const char *decoder;
-    bool openai;         /* calls in OpenAI's form */
-    bool time;           /* also print the time */
-    bool decisions;      /* batch: also the positions chosen */
+    bool openai;    /* calls in OpenAI's form */
+    bool time;      /* also print the time */
+    bool decisions; /* batch: also the positions chosen */
     bool lenient;
     const char *text[1]; /* what is no option */
     int texts;

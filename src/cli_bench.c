@@ -7,12 +7,14 @@
 
 enum { ROUNDS = 15, STEPS = 24, MAX_ROWS = 800 };
 
-static int compare(const void *a, const void *b) {
+static int compare(const void *a, const void *b)
+{
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-static double median(double *values, size_t n) {
+static double median(double *values, size_t n)
+{
     qsort(values, n, sizeof *values, compare);
     return values[n / 2];
 }
@@ -25,7 +27,8 @@ typedef struct {
 static const size_t ROWS[4] = {50, 150, 400, 800};
 
 /* Milliseconds per token of a segment of `rows` tokens, median. Leaves it encoded in *out. */
-static bool time_encoder(cli_session *s, size_t rows, tb_encoded *out, double *ms, tb_error *err) {
+static bool time_encoder(cli_session *s, size_t rows, tb_encoded *out, double *ms, tb_error *err)
+{
     const tb_model *model = tb_router_model(s->router);
     const tb_config *config = tb_model_config(model);
     uint32_t ids[MAX_ROWS];
@@ -35,12 +38,14 @@ static bool time_encoder(cli_session *s, size_t rows, tb_encoded *out, double *m
         ids[i] = (uint32_t)(297 + i * 7919 % (config->vocab_size - 297));
     size_t floats = tb_encoded_floats(model, rows, rows, true);
     float *block = tb_alloc(&s->scratch, floats, sizeof *block, err);
-    if (!block || !tb_encoded_bind(model, block, floats, rows, rows, true, out, err)) return false;
+    if (!block || !tb_encoded_bind(model, block, floats, rows, rows, true, out, err))
+        return false;
     for (int round = 0; round < ROUNDS; round++) {
         size_t mark = tb_arena_mark(&s->scratch);
         double begun = cli_now();
         const uint8_t *c = config->format == TB_THIMBLE1 ? classes : NULL;
-        if (!tb_encode(model, ids, c, rows, NULL, NULL, 0, out, &s->scratch, err)) return false;
+        if (!tb_encode(model, ids, c, rows, NULL, NULL, 0, out, &s->scratch, err))
+            return false;
         times[round] = (cli_now() - begun) / (double)rows;
         tb_arena_reset(&s->scratch, mark);
     }
@@ -48,28 +53,33 @@ static bool time_encoder(cli_session *s, size_t rows, tb_encoded *out, double *m
     return true;
 }
 
-/* Milliseconds per decoder step over one encoded segment, the choice among all its rows included. */
-static bool time_decoder(cli_session *s, const tb_encoded *encoded, double *ms, tb_error *err) {
+/* Milliseconds per decoder step over one encoded segment, the choice among all its rows included.
+ */
+static bool time_decoder(cli_session *s, const tb_encoded *encoded, double *ms, tb_error *err)
+{
     const tb_model *model = tb_router_model(s->router);
     const tb_config *config = tb_model_config(model);
     size_t width = config->format == TB_THIMBLE1 ? encoded->rows : config->vocab_size;
     float *scores = tb_alloc(&s->scratch, width, sizeof *scores, err);
     tb_place *places = tb_alloc(&s->scratch, encoded->rows, sizeof *places, err);
     double times[ROUNDS];
-    if (!scores || !places) return false;
+    if (!scores || !places)
+        return false;
     for (uint32_t i = 0; i < encoded->rows; i++)
         places[i] = (tb_place){0, i};
     for (int round = 0; round < ROUNDS; round++) {
         size_t mark = tb_arena_mark(&s->scratch);
         double begun = cli_now();
         tb_decoder *d = tb_decoder_start(model, &encoded, 1, STEPS, &s->scratch, err);
-        if (!d) return false;
+        if (!d)
+            return false;
         for (uint32_t i = 0; i < STEPS; i++) {
             bool ok = config->format == TB_THIMBLE1
                           ? tb_decoder_step(d, i ? &places[i] : NULL, 1, err) &&
                                 tb_decoder_score(d, places, width, scores, err)
                           : tb_decoder_token(d, 297 + i, err) && tb_decoder_logits(d, scores, err);
-            if (!ok) return false;
+            if (!ok)
+                return false;
         }
         times[round] = (cli_now() - begun) / STEPS;
         tb_arena_reset(&s->scratch, mark);
@@ -78,9 +88,11 @@ static bool time_decoder(cli_session *s, const tb_encoded *encoded, double *ms, 
     return true;
 }
 
-static bool measure(const cli_options *o, speeds *out, tb_error *err) {
+static bool measure(const cli_options *o, speeds *out, tb_error *err)
+{
     cli_session s;
-    if (!cli_open(&s, o, err)) return false;
+    if (!cli_open(&s, o, err))
+        return false;
     const tb_model *model = tb_router_model(s.router);
     uint32_t longest = tb_model_config(model)->max_encoder;
     bool ok = true;
@@ -91,27 +103,37 @@ static bool measure(const cli_options *o, speeds *out, tb_error *err) {
         size_t need = tb_encode_bytes(model, rows, 0) + tb_decoder_bytes(model, rows, STEPS) +
                       tb_encoded_floats(model, rows, rows, true) * sizeof(float) + (1 << 20);
         tb_encoded encoded;
-        ok = cli_provide(&s.scratch, need, err) && time_encoder(&s, rows, &encoded, &out->encode[i], err);
-        if (ok && i == 1) ok = time_decoder(&s, &encoded, &out->step, err);
+        ok = cli_provide(&s.scratch, need, err) &&
+             time_encoder(&s, rows, &encoded, &out->encode[i], err);
+        if (ok && i == 1)
+            ok = time_decoder(&s, &encoded, &out->step, err);
     }
     cli_close(&s);
     return ok;
 }
 
-/* ---- whole routes ------------------------------------------------------------------------------- */
+/* ---- whole routes -------------------------------------------------------------------------------
+ */
 
-static const char HOME[] =
-    "[{\"name\":\"set_thermostat\",\"description\":\"Set the target temperature of a room\",\"parameters\":{\"type\":"
-    "\"object\",\"properties\":{\"room\":{\"type\":\"string\",\"description\":\"Which room\"},\"temperature\":{\"type\":"
-    "\"number\",\"description\":\"Target temperature in degrees\"}},\"required\":[\"temperature\"]}},"
-    "{\"name\":\"set_light\",\"description\":\"Turn the lights of a room on or off\",\"parameters\":{\"type\":\"object\","
-    "\"properties\":{\"room\":{\"type\":\"string\"},\"state\":{\"type\":\"string\",\"enum\":[\"on\",\"off\"]}},"
-    "\"required\":[\"state\"]}},"
-    "{\"name\":\"play_music\",\"description\":\"Play a song, an album or an artist\",\"parameters\":{\"type\":\"object\","
-    "\"properties\":{\"title\":{\"type\":\"string\",\"description\":\"What to play\"}},\"required\":[\"title\"]}}]";
+static const char HOME[] = "[{\"name\":\"set_thermostat\",\"description\":\"Set the target "
+                           "temperature of a room\",\"parameters\":{\"type\":"
+                           "\"object\",\"properties\":{\"room\":{\"type\":\"string\","
+                           "\"description\":\"Which room\"},\"temperature\":{\"type\":"
+                           "\"number\",\"description\":\"Target temperature in "
+                           "degrees\"}},\"required\":[\"temperature\"]}},"
+                           "{\"name\":\"set_light\",\"description\":\"Turn the lights of a room on "
+                           "or off\",\"parameters\":{\"type\":\"object\","
+                           "\"properties\":{\"room\":{\"type\":\"string\"},\"state\":{\"type\":"
+                           "\"string\",\"enum\":[\"on\",\"off\"]}},"
+                           "\"required\":[\"state\"]}},"
+                           "{\"name\":\"play_music\",\"description\":\"Play a song, an album or an "
+                           "artist\",\"parameters\":{\"type\":\"object\","
+                           "\"properties\":{\"title\":{\"type\":\"string\",\"description\":\"What "
+                           "to play\"}},\"required\":[\"title\"]}}]";
 static const char REQUEST[] = "make it 21 in the nursery and play Clair de Lune";
 
-static bool time_routes(const cli_options *o, tb_error *err) {
+static bool time_routes(const cli_options *o, tb_error *err)
+{
     cli_session s;
     double cold[ROUNDS], encode[ROUNDS], decode[ROUNDS];
     bool ok = cli_open(&s, o, err);
@@ -119,9 +141,11 @@ static bool time_routes(const cli_options *o, tb_error *err) {
         tb_route_options how = {0};
         tb_str answer;
         double begun = cli_now();
-        ok = cli_prepare(&s, HOME, sizeof HOME - 1, false, err) && cli_ready(&s, sizeof REQUEST, err);
+        ok = cli_prepare(&s, HOME, sizeof HOME - 1, false, err) &&
+             cli_ready(&s, sizeof REQUEST, err);
         double prepared = cli_now();
-        tb_route *route = ok ? tb_route_begin(s.router, s.list, &s.scratch, REQUEST, sizeof REQUEST - 1, &how, err)
+        tb_route *route = ok ? tb_route_begin(s.router, s.list, &s.scratch, REQUEST,
+                                              sizeof REQUEST - 1, &how, err)
                              : NULL;
         double encoded = cli_now();
         ok = route && tb_route_finish(route, &answer, err);
@@ -132,28 +156,36 @@ static bool time_routes(const cli_options *o, tb_error *err) {
     }
     if (ok) {
         double e = median(encode, ROUNDS), d = median(decode, ROUNDS);
-        printf("route, 3 tools, 2 calls: cold %.2f ms, prepared %.2f ms (encode %.2f, decode %.2f), n %d\n",
+        printf("route, 3 tools, 2 calls: cold %.2f ms, prepared %.2f ms (encode %.2f, decode "
+               "%.2f), n %d\n",
                median(cold, ROUNDS), e + d, e, d, ROUNDS);
-        printf("memory: list %zu KB, scratch %zu KB\n", s.list_arena.used >> 10, s.scratch.peak >> 10);
+        printf("memory: list %zu KB, scratch %zu KB\n", s.list_arena.used >> 10,
+               s.scratch.peak >> 10);
     }
     cli_close(&s);
     return ok;
 }
 
-int cli_bench(const cli_options *o) {
+int cli_bench(const cli_options *o)
+{
     tb_error err = {0};
     speeds c = {0}, here;
     cli_options plain = *o;
     plain.kernels = "c";
-    if (!measure(&plain, &c, &err)) return cli_report(&err);
-    printf("%-8s %8s  %s%9s %9s   (medians of %d; ms per encoder token by segment length, ms per step at 150)\n",
+    if (!measure(&plain, &c, &err))
+        return cli_report(&err);
+    printf("%-8s %8s  %s%9s %9s   (medians of %d; ms per encoder token by segment length, ms per "
+           "step at 150)\n",
            "kernels", "load ms", "   50      150      400      800", "step", "model KB", ROUNDS);
     for (size_t i = tb_kernels_count(); i-- > 0;) {
         cli_options one = *o;
         one.kernels = tb_kernels_at(i)->name;
-        if (o->kernels && strcmp(o->kernels, one.kernels) && strcmp("c", one.kernels)) continue;
-        if (!strcmp(one.kernels, "c")) here = c;
-        else if (!measure(&one, &here, &err)) return cli_report(&err);
+        if (o->kernels && strcmp(o->kernels, one.kernels) && strcmp("c", one.kernels))
+            continue;
+        if (!strcmp(one.kernels, "c"))
+            here = c;
+        else if (!measure(&one, &here, &err))
+            return cli_report(&err);
         printf("%-8s %8.2f  ", one.kernels, here.load);
         for (int k = 0; k < 4; k++)
             printf("%7.4f  ", here.encode[k]);

@@ -171,12 +171,15 @@ static bool needle1_parts(loader *l)
     tb_model *m = l->m;
     const tb_tensor *table =
         tb_weights_get(&l->w, "embedding", TB_BF16, m->config.vocab_size, m->config.d_model, l->err);
-    if (table == NULL)
+    uint8_t *copy = table != NULL ? tb_alloc(l->arena, table->bytes, 1, l->err) : NULL;
+    if (copy == NULL)
         return false;
     for (size_t i = 0; i < table->bytes; i += 2)
         if ((table->data[i + 1] & 0x7f) == 0x7f && (table->data[i] & 0x80) != 0)
             return tb_fail(l->err, TB_E_FORMAT, "tensor embedding: number %zu is not finite", i / 2);
-    m->embedding = table->data;
+    memcpy(copy, table->data, table->bytes);
+    m->embedding = copy;
+    m->config.name = m->config.calibration = tb_str_of(""); /* they lie in the file */
     for (size_t i = 0; i < sizeof retrieval / sizeof *retrieval; i++)
         tb_weights_find(&l->w, retrieval[i]); /* allowed, not used */
     return true;
@@ -295,6 +298,8 @@ size_t tb_model_load_bytes(const uint8_t *file, size_t size, tb_arena *arena, tb
         tb_count_block(&sum, TB_KINDS * c->d_model, sizeof(float));
         count_matrix(&sum, c->d_model, c->d_model);
         count_matrix(&sum, c->d_model, c->d_model);
+    } else {
+        tb_count_block(&sum, (size_t)c->vocab_size * c->d_model, 2);
     }
     tb_count_block(&sum, (size_t)positions(c) * (c->head_dim / 2), sizeof(float));
     tb_count_block(&sum, (size_t)positions(c) * (c->head_dim / 2), sizeof(float));

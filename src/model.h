@@ -17,8 +17,8 @@
  *     tb_decoder_token(d, 1, err); tb_decoder_logits(d, logits, err); ...
  *
  * Memory: every object lives in memory that the caller gave; the `_bytes` and `_floats` functions say
- * beforehand how much that is. The weight file itself must outlive the model (the embedding stays in
- * it). A model never changes after loading and may serve several threads, each with its own
+ * beforehand how much that is. The weight file of a thimble1 model must outlive it (the embedding stays
+ * in it); needle1's larger one is not needed any more after loading. A model never changes after loading and may serve several threads, each with its own
  * scratch and decoders. Same input, same bits, whatever the kernels. */
 #ifndef THIMBLE_MODEL_H
 #define THIMBLE_MODEL_H

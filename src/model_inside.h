@@ -35,7 +35,7 @@ struct tb_model {
     tb_numeric numeric;
     uint32_t kv_dim;              /* kv_heads * head_dim */
 
-    const uint8_t *embedding;     /* (vocab, d) in the file: int8 (thimble1) or bfloat16 (needle1) */
+    const uint8_t *embedding;     /* (vocab, d): int8 in the file (thimble1) or bfloat16, copied (needle1) */
     float *embedding_scale;       /* (vocab), thimble1 */
     float *classes;               /* (3, d), thimble1 */
     float embedding_factor;       /* sqrt(d) */

@@ -7,9 +7,8 @@
  *     while (tb_needle_next(run, &piece, &err) && !piece.last) ...              optional: as it is written
  *     ok = tb_needle_finish(run, &answer, &err);                                decodes what is left
  *
- * Memory as in router.h: the caller's arenas. The needle's arena holds the repacked weights; the weight
- * file and the vocabulary must stay where they are as long as the needle is used. The scratch arena
- * serves one run at a time; an answer lies in it until the caller resets it. A needle never
+ * Memory as in router.h: the caller's arenas. The needle's arena holds all it needs: the weight file
+ * and the vocabulary may be freed after opening (that keeps the peak low). The scratch arena serves one run at a time; an answer lies in it until the caller resets it. A needle never
  * changes and may serve several threads, each with its own scratch.
  *
  * With TB_NEEDLE_NEEDLE1, keep_tools and TB_EXACT every token is that of the original program run in
@@ -56,8 +55,15 @@ const tb_tokenizer *tb_needle_tokenizer(const tb_needle *needle);
 
 /* ---- a request ------------------------------------------------------------------------------ */
 
-/* Scratch bytes that suffice for a request and a tool list of these lengths (SIZE_MAX: too long). */
+/* Scratch bytes that suffice for any request and tool list of these lengths (SIZE_MAX: too long). */
 size_t tb_needle_scratch_size(const tb_needle *needle, size_t query_len, size_t tools_len);
+
+/* Where memory is dear: the bytes that tb_needle_begin and what follows need for just this request,
+ * often half of the above; 0 and its error if it would be refused. The tools are read and everything is
+ * tokenized for it, in a scratch of tb_needle_reading_size bytes, which is given back. */
+size_t tb_needle_reading_size(const tb_needle *needle, size_t query_len, size_t tools_len);
+size_t tb_needle_exact_size(const tb_needle *needle, tb_arena *scratch, tb_str query, tb_str tools,
+                            const tb_needle_options *options, tb_error *err);
 
 /* Reads tools and query and encodes them: query, <tools>, tools, at most max_encoder tokens, cut as
  * the original does. NULL and an error: tools or query that are not UTF-8, tools that are no list
@@ -68,7 +74,8 @@ tb_needle_run *tb_needle_begin(const tb_needle *needle, tb_arena *scratch, tb_st
 typedef struct {
     uint32_t token;
     tb_str text;    /* what it adds to the text, characters whole; valid until the next call */
-    float lead;     /* its logit minus that of the second best allowed; infinite if there is none */
+    float lead;     /* its logit minus that of the second best allowed one; infinite if there is none, and
+                     * with `strict`, which does not look for a second one */
     bool last;      /* nothing follows: `token` is the end token, or the limit is reached */
 } tb_needle_piece;
 
@@ -79,11 +86,13 @@ typedef struct {
     tb_str text;            /* the answer as the original gives it, with the caller's names */
     tb_str calls;           /* JSON: [{"name":..,"arguments":{..}},..], those elements of the text that are
                              * calls of a listed tool; "[]" if it is no JSON */
-    bool valid;             /* the text was a JSON list of such calls and nothing else */
-    bool ended;             /* by the end token, not by the limit */
+    bool valid;             /* the text is a JSON list of such calls and nothing else; strict: and it was
+                             * not cut before a call that could not be finished */
+    bool ended;             /* by the end token or, with strict, the end of the list */
     const uint32_t *tokens; /* without the end token */
     size_t token_count;
-    size_t input_count;     /* encoder tokens */
+    const uint32_t *input;  /* encoder tokens */
+    size_t input_count;
 } tb_needle_answer;
 
 bool tb_needle_finish(tb_needle_run *run, tb_needle_answer *answer, tb_error *err);

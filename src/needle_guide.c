@@ -77,7 +77,7 @@ static uint32_t bound(const tb_needle_walk *w, unsigned c)
     return low;
 }
 
-static void walk(tb_needle_walk *w, char c)
+void tb_needle_walk_on(tb_needle_walk *w, char c)
 {
     uint32_t low = bound(w, (uint8_t)c);
     w->high = bound(w, (unsigned)(uint8_t)c + 1);
@@ -98,7 +98,7 @@ static bool may_follow(tb_needle_walk w, tb_str text)
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] == '"')
             return at_word(&w);
-        walk(&w, text.ptr[i]);
+        tb_needle_walk_on(&w, text.ptr[i]);
         if (w.low == w.high)
             return false;
     }
@@ -195,7 +195,7 @@ static void feed_byte(tb_needle_guide *g, char c)
         g->solid = c;
     if (g->state != TB_GUIDE_FREE) {
         if (c != '"') {
-            walk(&g->span, c);
+            tb_needle_walk_on(&g->span, c);
             return;
         }
         if (g->state == TB_GUIDE_NAME)

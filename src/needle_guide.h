@@ -34,6 +34,9 @@ typedef struct {
     size_t depth;
 } tb_needle_walk;
 
+/* One byte further. */
+void tb_needle_walk_on(tb_needle_walk *walk, char c);
+
 typedef enum { TB_GUIDE_FREE, TB_GUIDE_NAME, TB_GUIDE_KEY } tb_guide_state;
 
 typedef struct {

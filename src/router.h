@@ -2,20 +2,20 @@
  *
  *     tb_router *router = tb_router_open(&model_arena, weights, n, vocabulary, m, &options, &err);
  *     size_t need = tb_list_size(router, &scratch, tools, tools_len, lenient, &err);
- *     tb_list *list = tb_list_prepare(router, &list_arena, &scratch, tools, tools_len, lenient, &err);
- *     tb_route *route = tb_route_begin(router, list, &scratch, request, len, &opts, &err);   encodes
- *     ok = tb_route_finish(route, &answer, &err);                                           decodes
+ *     tb_list *list = tb_list_prepare(router, &list_arena, &scratch, tools, tools_len, lenient,
+ * &err); tb_route *route = tb_route_begin(router, list, &scratch, request, len, &opts, &err);
+ * encodes ok = tb_route_finish(route, &answer, &err); decodes
  *
- * Memory: three kinds of arena, all the caller's. The router's holds the model; weights and vocabulary
- * must stay as they are while the router is used (the embedding is read in place). A list's holds
- * what its tools contribute; any number of lists may live at once. The scratch arena is used by one call
- * at a time; tb_route_begin() leaves the route and its answer in it, valid until the caller resets it.
- * Not thread-safe: one router, one thread at a time.
+ * Memory: three kinds of arena, all the caller's. The router's holds the model; weights and
+ * vocabulary must stay as they are while the router is used (the embedding is read in place). A
+ * list's holds what its tools contribute; any number of lists may live at once. The scratch arena
+ * is used by one call at a time; tb_route_begin() leaves the route and its answer in it, valid
+ * until the caller resets it. Not thread-safe: one router, one thread at a time.
  *
  * Promise: any bytes as weights, vocabulary, prepared list, tools or request give a result or an
- * error code: no access outside the buffers, no endless loop, no memory beyond the arenas. An answer
- * is complete JSON, its calls validate against their schemas, and every string argument that is
- * no enum stands in the request. The same input gives the same bytes in every build. */
+ * error code: no access outside the buffers, no endless loop, no memory beyond the arenas. An
+ * answer is complete JSON, its calls validate against their schemas, and every string argument that
+ * is no enum stands in the request. The same input gives the same bytes in every build. */
 #ifndef THIMBLE_ROUTER_H
 #define THIMBLE_ROUTER_H
 
@@ -73,8 +73,8 @@ size_t tb_list_count(const tb_list *list);
 bool tb_list_is_saved(const uint8_t *bytes, size_t len); /* whether they begin like a saved list */
 size_t tb_list_saved_size(const tb_list *list);
 void tb_list_save(const tb_list *list, uint8_t *out);
-size_t tb_list_load_size(const tb_router *router, tb_arena *scratch, const uint8_t *saved, size_t len,
-                         tb_error *err);
+size_t tb_list_load_size(const tb_router *router, tb_arena *scratch, const uint8_t *saved,
+                         size_t len, tb_error *err);
 tb_list *tb_list_load(const tb_router *router, tb_arena *arena, tb_arena *scratch,
                       const uint8_t *saved, size_t len, tb_error *err);
 

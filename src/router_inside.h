@@ -15,13 +15,13 @@ struct tb_list {
     tb_str text; /* the tools as JSON; names and descriptions lie in it */
     bool lenient;
     tb_tools *tools;
-    tb_segment *segments;   /* (count): token rows and anchors */
-    tb_encoded *encoded;    /* (count): what the encoder made of them */
-    uint32_t **kept;        /* (count): the anchor rows, ascending, encoded[i].kept of them */
-    size_t *block_floats;   /* (count): size of each tool's block */
-    uint64_t fingerprint;   /* of the weights it was made with */
+    tb_segment *segments; /* (count): token rows and anchors */
+    tb_encoded *encoded;  /* (count): what the encoder made of them */
+    uint32_t **kept;      /* (count): the anchor rows, ascending, encoded[i].kept of them */
+    size_t *block_floats; /* (count): size of each tool's block */
+    uint64_t fingerprint; /* of the weights it was made with */
     uint32_t count;
-    size_t rows;            /* of all tools */
+    size_t rows; /* of all tools */
 };
 
 struct tb_route {
@@ -30,16 +30,16 @@ struct tb_route {
     tb_arena *scratch;
     tb_route_options options;
     tb_query query;
-    tb_encoded encoded;           /* of the request */
-    const tb_encoded **segments;  /* (1 + list->count): the request, then the tools */
+    tb_encoded encoded;          /* of the request */
+    const tb_encoded **segments; /* (1 + list->count): the request, then the tools */
     tb_grammar *grammar;
     tb_decoder *decoder;
-    tb_place *places;             /* (room): of the positions allowed */
-    float *scores;                /* (room) */
-    float *probability;           /* (TB_MAX_DECISIONS): of each decision; 1 if it was forced */
-    int32_t *steps;               /* (TB_MAX_DECISIONS): positions chosen */
+    tb_place *places;   /* (room): of the positions allowed */
+    float *scores;      /* (room) */
+    float *probability; /* (TB_MAX_DECISIONS): of each decision; 1 if it was forced */
+    int32_t *steps;     /* (TB_MAX_DECISIONS): positions chosen */
     uint32_t forced;
-    bool begun;                   /* the first step is taken and, unless forced, scored */
+    bool begun; /* the first step is taken and, unless forced, scored */
     bool finished;
 };
 

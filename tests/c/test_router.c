@@ -18,7 +18,8 @@ typedef struct {
     char answer[1 << 16];
 } fixture;
 
-static void *memory(size_t size) {
+static void *memory(size_t size)
+{
     void *block = aligned_alloc(64, (size + 63) / 64 * 64);
     if (!block) {
         printf("no memory\n0 passed, 1 failed\n");
@@ -27,33 +28,38 @@ static void *memory(size_t size) {
     return block;
 }
 
-static void provide(tb_arena *arena, size_t size) {
+static void provide(tb_arena *arena, size_t size)
+{
     free(arena->base);
     tb_arena_init(arena, memory(size), size);
 }
 
 /* Opens the router with the given kernels; the status. */
-static tb_status open_with(fixture *f, const char *kernels, tb_numeric numeric) {
+static tb_status open_with(fixture *f, const char *kernels, tb_numeric numeric)
+{
     tb_router_options options = {numeric, kernels};
     f->err = (tb_error){0};
     f->router = NULL;
     provide(&f->scratch, TB_ROUTER_SCRATCH);
     size_t size = tb_router_size(&f->scratch, (uint8_t *)f->weights, f->weights_len, &f->err);
-    if (!size) return f->err.status;
+    if (!size)
+        return f->err.status;
     provide(&f->model, size);
-    f->router = tb_router_open(&f->model, (uint8_t *)f->weights, f->weights_len, f->vocabulary, f->vocabulary_len,
-                               &options, &f->err);
+    f->router = tb_router_open(&f->model, (uint8_t *)f->weights, f->weights_len, f->vocabulary,
+                               f->vocabulary_len, &options, &f->err);
     return f->err.status;
 }
 
-static void fixture_open(fixture *f, const char *kernels) {
+static void fixture_open(fixture *f, const char *kernels)
+{
     memset(f, 0, sizeof *f);
     f->weights = test_read_file(MODEL, &f->weights_len);
     f->vocabulary = test_read_file(VOCABULARY, &f->vocabulary_len);
     CHECK_INT(open_with(f, kernels, TB_FAST), TB_OK);
 }
 
-static void fixture_close(fixture *f) {
+static void fixture_close(fixture *f)
+{
     free(f->model.base);
     free(f->list_arena.base);
     free(f->scratch.base);
@@ -62,23 +68,28 @@ static void fixture_close(fixture *f) {
     test_file_count = 0;
 }
 
-static tb_status prepare(fixture *f, const char *tools, size_t len, bool lenient) {
+static tb_status prepare(fixture *f, const char *tools, size_t len, bool lenient)
+{
     f->err = (tb_error){0};
     f->list = NULL;
     provide(&f->scratch, tb_scratch_size(f->router, NULL, len));
     size_t size = tb_list_size(f->router, &f->scratch, tools, len, lenient, &f->err);
-    if (!size) return f->err.status;
+    if (!size)
+        return f->err.status;
     provide(&f->list_arena, size);
     f->list = tb_list_prepare(f->router, &f->list_arena, &f->scratch, tools, len, lenient, &f->err);
     return f->err.status;
 }
 
-static tb_status route_bytes(fixture *f, const char *request, size_t len, const tb_route_options *options) {
+static tb_status route_bytes(fixture *f, const char *request, size_t len,
+                             const tb_route_options *options)
+{
     tb_str answer;
     f->err = (tb_error){0};
     f->answer[0] = '\0';
     provide(&f->scratch, tb_scratch_size(f->router, f->list, len));
-    tb_route *route = tb_route_begin(f->router, f->list, &f->scratch, request, len, options, &f->err);
+    tb_route *route =
+        tb_route_begin(f->router, f->list, &f->scratch, request, len, options, &f->err);
     if (route && tb_route_finish(route, &answer, &f->err)) {
         memcpy(f->answer, answer.ptr, answer.len);
         f->answer[answer.len] = '\0';
@@ -86,11 +97,13 @@ static tb_status route_bytes(fixture *f, const char *request, size_t len, const 
     return f->err.status;
 }
 
-static tb_status route(fixture *f, const char *request) {
+static tb_status route(fixture *f, const char *request)
+{
     return route_bytes(f, request, strlen(request), &(tb_route_options){.decisions = true});
 }
 
-static void prepare_home(fixture *f) {
+static void prepare_home(fixture *f)
+{
     size_t len;
     char *tools = test_read_file(TOOLS, &len);
     CHECK_INT(prepare(f, tools, len, false), TB_OK);
@@ -108,7 +121,8 @@ static const char *const REQUESTS[] = {
 };
 enum { REQUEST_COUNT = sizeof REQUESTS / sizeof *REQUESTS };
 
-static void answers_are_json(void) {
+static void answers_are_json(void)
+{
     fixture f;
     fixture_open(&f, NULL);
     prepare_home(&f);
@@ -125,17 +139,21 @@ static void answers_are_json(void) {
 }
 
 /* The sample of `make run`. */
-static void sets_the_thermostat(void) {
+static void sets_the_thermostat(void)
+{
     fixture f;
     fixture_open(&f, NULL);
     prepare_home(&f);
     CHECK_INT(route(&f, REQUESTS[0]), TB_OK);
-    CHECK(strstr(f.answer, "\"name\":\"set_thermostat\",\"arguments\":{\"temperature\":21,\"room\":\"nursery\"}"));
+    CHECK(strstr(
+        f.answer,
+        "\"name\":\"set_thermostat\",\"arguments\":{\"temperature\":21,\"room\":\"nursery\"}"));
     CHECK(strstr(f.answer, "\"span\":[8,10]"));
     fixture_close(&f);
 }
 
-static void kernels_agree(void) {
+static void kernels_agree(void)
+{
     static char first[REQUEST_COUNT][1 << 16];
     for (size_t k = 0; k < tb_kernels_count(); k++) {
         fixture f;
@@ -143,19 +161,28 @@ static void kernels_agree(void) {
         prepare_home(&f);
         for (int i = 0; i < REQUEST_COUNT; i++) {
             CHECK_INT(route(&f, REQUESTS[i]), TB_OK);
-            if (k == 0) strcpy(first[i], f.answer);
-            else CHECK_STR(f.answer, first[i]);
+            if (k == 0)
+                strcpy(first[i], f.answer);
+            else
+                CHECK_STR(f.answer, first[i]);
         }
         fixture_close(&f);
     }
     CHECK(tb_kernels_count() > 1 || !strcmp(tb_kernels_at(0)->name, "c"));
 }
 
-static void order_does_not_matter(void) {
-    static const char FORWARD[] = "[{\"name\":\"alpha_light\",\"description\":\"Switch a light\",\"parameters\":{\"room\":\"string\",\"level\":\"integer\"}},"
-                                  "{\"name\":\"beta_music\",\"description\":\"Play music\",\"parameters\":{\"title\":\"string\"}}]";
-    static const char BACKWARD[] = "[{\"parameters\":{\"title\":\"string\"},\"description\":\"Play music\",\"name\":\"beta_music\"},"
-                                   "{\"name\":\"alpha_light\",\"parameters\":{\"level\":\"integer\",\"room\":\"string\"},\"description\":\"Switch a light\"}]";
+static void order_does_not_matter(void)
+{
+    static const char FORWARD[] =
+        "[{\"name\":\"alpha_light\",\"description\":\"Switch a "
+        "light\",\"parameters\":{\"room\":\"string\",\"level\":\"integer\"}},"
+        "{\"name\":\"beta_music\",\"description\":\"Play "
+        "music\",\"parameters\":{\"title\":\"string\"}}]";
+    static const char BACKWARD[] =
+        "[{\"parameters\":{\"title\":\"string\"},\"description\":\"Play "
+        "music\",\"name\":\"beta_music\"},"
+        "{\"name\":\"alpha_light\",\"parameters\":{\"level\":\"integer\",\"room\":\"string\"},"
+        "\"description\":\"Switch a light\"}]";
     static char answer[1 << 16];
     fixture f;
     fixture_open(&f, NULL);
@@ -169,7 +196,8 @@ static void order_does_not_matter(void) {
 }
 
 /* Saving and loading changes nothing; any altered byte is noticed. */
-static void prepared_bytes(void) {
+static void prepared_bytes(void)
+{
     static char before[1 << 16];
     fixture f;
     fixture_open(&f, NULL);
@@ -207,12 +235,15 @@ static void prepared_bytes(void) {
     fixture_close(&f);
 }
 
-static void refuses(fixture *f, const char *tools, tb_status status, const char *part) {
+static void refuses(fixture *f, const char *tools, tb_status status, const char *part)
+{
     CHECK_INT(prepare(f, tools, strlen(tools), false), status);
-    if (!CHECK(strstr(f->err.message, part) != NULL)) printf("    message: %s\n", f->err.message);
+    if (!CHECK(strstr(f->err.message, part) != NULL))
+        printf("    message: %s\n", f->err.message);
 }
 
-static void bad_tools(void) {
+static void bad_tools(void)
+{
     fixture f;
     fixture_open(&f, NULL);
     refuses(&f, "[{\"name\":\"a\"", TB_E_JSON, "line 1");
@@ -220,9 +251,13 @@ static void bad_tools(void) {
     refuses(&f, "{}", TB_E_TOOLS, "array");
     refuses(&f, "[{\"description\":\"x\"}]", TB_E_TOOLS, "name");
     refuses(&f, "[{\"name\":\"a\"},{\"name\":\"a\"}]", TB_E_TOOLS, "\"a\"");
-    refuses(&f, "[{\"name\":\"a\",\"parameters\":{\"type\":\"object\",\"properties\":{\"b\":{\"type\":\"string\",\"contentEncoding\":\"base64\"}}}}]",
+    refuses(&f,
+            "[{\"name\":\"a\",\"parameters\":{\"type\":\"object\",\"properties\":{\"b\":{\"type\":"
+            "\"string\",\"contentEncoding\":\"base64\"}}}}]",
             TB_E_SCHEMA, "contentEncoding");
-    refuses(&f, "[{\"name\":\"a\",\"parameters\":{\"type\":\"object\",\"properties\":{\"b\":{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"number\"}]}}}}]",
+    refuses(&f,
+            "[{\"name\":\"a\",\"parameters\":{\"type\":\"object\",\"properties\":{\"b\":{\"oneOf\":"
+            "[{\"type\":\"string\"},{\"type\":\"number\"}]}}}}]",
             TB_E_SCHEMA, "/parameters/properties/b");
     refuses(&f, "[{\"name\":\"\xff\"}]", TB_E_JSON, "UTF-8");
     CHECK_INT(prepare(&f, "[]", 2, false), TB_OK);
@@ -231,7 +266,8 @@ static void bad_tools(void) {
     fixture_close(&f);
 }
 
-static void bad_requests(void) {
+static void bad_requests(void)
+{
     tb_route_options plain = {0};
     fixture f;
     fixture_open(&f, NULL);
@@ -243,43 +279,54 @@ static void bad_requests(void) {
     char *huge = memory(100000);
     memset(huge, 'x', 100000);
     CHECK_INT(route_bytes(&f, huge, 100000, &plain), TB_E_TOO_LONG);
-    for (int i = 0; i < 100000; i++) huge[i] = "a 1,.-"[i % 6];
+    for (int i = 0; i < 100000; i++)
+        huge[i] = "a 1,.-"[i % 6];
     CHECK_INT(route_bytes(&f, huge, 100000, &plain), TB_E_TOO_LONG);
     CHECK_INT(route_bytes(&f, huge, 300, &plain), TB_OK);
     free(huge);
     fixture_close(&f);
 }
 
-static void options(void) {
+static void options(void)
+{
     fixture f;
     fixture_open(&f, NULL);
     prepare_home(&f);
     const char *request = REQUESTS[1];
     size_t len = strlen(request);
     CHECK_INT(route_bytes(&f, request, len, &(tb_route_options){.max_calls = 9}), TB_E_OPTION);
-    CHECK_INT(route_bytes(&f, request, len, &(tb_route_options){.tool_choice = TB_CHOICE_TOOL, .tool = tb_str_of("nope")}),
-              TB_E_OPTION);
-    CHECK_INT(route_bytes(&f, request, len, &(tb_route_options){.tool_choice = TB_CHOICE_NONE}), TB_OK);
+    CHECK_INT(
+        route_bytes(&f, request, len,
+                    &(tb_route_options){.tool_choice = TB_CHOICE_TOOL, .tool = tb_str_of("nope")}),
+        TB_E_OPTION);
+    CHECK_INT(route_bytes(&f, request, len, &(tb_route_options){.tool_choice = TB_CHOICE_NONE}),
+              TB_OK);
     CHECK(strstr(f.answer, "\"calls\":[]") != NULL);
-    CHECK_INT(route_bytes(&f, request, len, &(tb_route_options){.tool_choice = TB_CHOICE_TOOL, .tool = tb_str_of("set_light")}),
+    CHECK_INT(route_bytes(&f, request, len,
+                          &(tb_route_options){.tool_choice = TB_CHOICE_TOOL,
+                                              .tool = tb_str_of("set_light")}),
               TB_OK);
     CHECK(strstr(f.answer, "set_light") != NULL && strstr(f.answer, "play_music") == NULL);
-    CHECK_INT(route_bytes(&f, "what is the meaning of life", 27, &(tb_route_options){.tool_choice = TB_CHOICE_REQUIRED}), TB_OK);
-    CHECK(strstr(f.answer, "\"calls\":[],") == NULL || strstr(f.answer, "\"incomplete\":[{") != NULL);
+    CHECK_INT(route_bytes(&f, "what is the meaning of life", 27,
+                          &(tb_route_options){.tool_choice = TB_CHOICE_REQUIRED}),
+              TB_OK);
+    CHECK(strstr(f.answer, "\"calls\":[],") == NULL ||
+          strstr(f.answer, "\"incomplete\":[{") != NULL);
     CHECK_INT(route_bytes(&f, request, len, &(tb_route_options){.max_calls = 1}), TB_OK);
     const char *name = strstr(f.answer, "{\"name\"");
     CHECK(name != NULL && strstr(name + 1, "{\"name\"") == NULL);
     fixture_close(&f);
 }
 
-static void ranks(void) {
+static void ranks(void)
+{
     fixture f;
     tb_str answer;
     fixture_open(&f, NULL);
     prepare_home(&f);
     provide(&f.scratch, tb_scratch_size(f.router, f.list, 64));
-    tb_route *begun = tb_route_begin(f.router, f.list, &f.scratch, "start a countdown of 5 minutes", 30,
-                                     &(tb_route_options){0}, &f.err);
+    tb_route *begun = tb_route_begin(f.router, f.list, &f.scratch, "start a countdown of 5 minutes",
+                                     30, &(tb_route_options){0}, &f.err);
     CHECK(begun && tb_route_rank(begun, 2, &answer, &f.err));
     CHECK(answer.len > 0 && !strncmp(answer.ptr, "{\"tools\":[{\"name\":\"set_timer\"", 29));
     CHECK(!tb_route_rank(begun, 2, &answer, &f.err));
@@ -287,7 +334,8 @@ static void ranks(void) {
 }
 
 /* Weights cut off or altered anywhere give an error or a router, never more than its arena. */
-static void bad_weights(void) {
+static void bad_weights(void)
+{
     fixture f;
     fixture_open(&f, NULL);
     size_t whole = f.weights_len;
@@ -317,7 +365,8 @@ static void bad_weights(void) {
 }
 
 /* Too little memory anywhere is E_NOMEM, not a crash. */
-static void tight_memory(void) {
+static void tight_memory(void)
+{
     fixture f;
     fixture_open(&f, NULL);
     prepare_home(&f);
@@ -326,7 +375,8 @@ static void tight_memory(void) {
         tb_str answer;
         f.err = (tb_error){0};
         provide(&f.scratch, enough * (size_t)i / 64 + 64);
-        tb_route *begun = tb_route_begin(f.router, f.list, &f.scratch, REQUESTS[0], 25, &(tb_route_options){0}, &f.err);
+        tb_route *begun = tb_route_begin(f.router, f.list, &f.scratch, REQUESTS[0], 25,
+                                         &(tb_route_options){0}, &f.err);
         bool ok = begun && tb_route_finish(begun, &answer, &f.err);
         CHECK(ok || f.err.status == TB_E_NOMEM);
     }
@@ -342,7 +392,8 @@ static void tight_memory(void) {
     fixture_close(&f);
 }
 
-int main(void) {
+int main(void)
+{
     RUN(answers_are_json);
     RUN(sets_the_thermostat);
     RUN(kernels_agree);
