@@ -1,15 +1,16 @@
 /* answer.c - the decided calls as JSON (the form is given in router.h). */
+#include "elementary.h"
 #include "router_inside.h"
 
 enum { ROOM = 64 << 10, ROOM_PER_BYTE = 12 };
 
-/* Product of the probabilities of decisions [first, end). */
-static double product(const tb_route *route, uint32_t first, uint32_t end)
+/* Confidence of decisions [first, end): the product of their probabilities, calibrated (p^a). */
+static double confidence(const tb_route *route, uint32_t first, uint32_t end)
 {
     double p = 1;
     for (uint32_t i = first; i < end; i++)
         p *= (double)route->probability[i];
-    return p;
+    return p > 1e-300 ? tb_exp(route->router->calibration * tb_log(p)) : 0;
 }
 
 static void write_path(tb_json_writer *w, const tb_argument *argument)
@@ -62,7 +63,7 @@ static void write_call(tb_json_writer *w, const tb_route *route, const tb_call *
     tb_json_raw(w, ",\"arguments\":");
     tb_grammar_write_arguments(g, call, w);
     tb_json_raw(w, ",\"confidence\":");
-    tb_json_fixed(w, product(route, call->first_decision, call->end_decision), 6);
+    tb_json_fixed(w, confidence(route, call->first_decision, call->end_decision), 6);
     tb_json_raw(w, ",\"details\":[");
     for (uint32_t i = 0; i < call->taken_count; i++) {
         const tb_taken *taken = &g->taken[call->first_taken + i];
@@ -72,7 +73,7 @@ static void write_call(tb_json_writer *w, const tb_route *route, const tb_call *
         tb_json_raw(w, ",\"span\":");
         write_spans(w, g, argument, taken);
         tb_json_raw(w, ",\"confidence\":");
-        tb_json_fixed(w, product(route, taken->first_decision, taken->end_decision), 6);
+        tb_json_fixed(w, confidence(route, taken->first_decision, taken->end_decision), 6);
         tb_json_raw(w, "}");
     }
     tb_json_raw(w, "]}");
@@ -144,7 +145,7 @@ bool tb_answer_write(tb_route *route, tb_str *answer, tb_error *err)
     tb_json_raw(&w, g->call_count ? "],\"abstained\":false" : "],\"abstained\":true");
     tb_json_raw(&w, g->cut ? ",\"stop\":\"length\",\"confidence\":"
                            : ",\"stop\":\"end\",\"confidence\":");
-    tb_json_fixed(&w, product(route, 0, g->decisions), 6);
+    tb_json_fixed(&w, confidence(route, 0, g->decisions), 6);
     tb_json_raw(&w, ",\"incomplete\":[");
     write_incomplete(&w, route);
     write_usage(&w, route);

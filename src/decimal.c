@@ -1,13 +1,15 @@
 /* decimal.c - both ways by integers large enough to be exact: reading divides two of them (M of
- * Clinger, How to Read Floating Point Numbers Accurately, 1990), writing produces digits until only one
- * double can be meant (Burger and Dybvig, Printing Floating-Point Numbers Quickly and Accurately, 1996). */
+ * Clinger, How to Read Floating Point Numbers Accurately, 1990), writing produces digits until only
+ * one double can be meant (Burger and Dybvig, Printing Floating-Point Numbers Quickly and
+ * Accurately, 1996). */
 #include "decimal.h"
 
 #include <string.h>
 
 enum {
-    LIMBS = 132,         /* 4224 bits: 10^1120 shifted by 55 bits, the largest number below, has 3776 */
-    MAX_DIGITS = 770,    /* a double's neighbourhood is decided by 767 digits, and whether more follow */
+    LIMBS = 132, /* 4224 bits: 10^1120 shifted by 55 bits, the largest number below, has 3776 */
+    MAX_DIGITS =
+        770, /* a double's neighbourhood is decided by 767 digits, and whether more follow */
     MAX_EXPONENT = 310,  /* 10^310 and above are infinite */
     MIN_EXPONENT = -345, /* below 10^-345 everything is 0 */
     EXPONENT_BIAS = 1075 /* value = mantissa * 2^(exponent - 1075) */
@@ -135,7 +137,8 @@ static void take_digit(decimal *d, char c, bool fraction)
         return;
     }
     if (digit != 0 && d->digits.count > 0)
-        d->digits.limb[0] |= 1; /* the last digit kept is a 0 or is made odd: only "more follows" counts */
+        d->digits.limb[0] |=
+            1; /* the last digit kept is a 0 or is made odd: only "more follows" counts */
     d->exponent += !fraction;
 }
 
@@ -240,7 +243,8 @@ double tb_decimal_read(tb_str spelling)
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-/* The value is r / s; doubles that read back as it lie between (r - below) / s and (r + above) / s. */
+/* The value is r / s; doubles that read back as it lie between (r - below) / s and (r + above) / s.
+ */
 typedef struct {
     big r, s, above, below;
     bool closed; /* the ends of that range read back too */
@@ -248,7 +252,8 @@ typedef struct {
 
 static void printer_begin(printer *p, uint64_t mantissa, int exponent, bool uneven)
 {
-    unsigned up = exponent > 0 ? (unsigned)exponent : 0, down = exponent < 0 ? (unsigned)-exponent : 0;
+    unsigned up = exponent > 0 ? (unsigned)exponent : 0,
+             down = exponent < 0 ? (unsigned)-exponent : 0;
     big_set(&p->r, mantissa);
     big_set(&p->s, 1);
     big_set(&p->above, 1);

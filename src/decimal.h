@@ -7,7 +7,8 @@
 enum { TB_DECIMAL_ROOM = 32 };
 
 /* The double nearest to a JSON number's spelling (ties to even; infinite beyond the range). The
- * spelling must be valid: -? digits [. digits] [e [+-] digits]. Time is bounded whatever its length. */
+ * spelling must be valid: -? digits [. digits] [e [+-] digits]. Time is bounded whatever its
+ * length. */
 double tb_decimal_read(tb_str spelling);
 
 /* The shortest decimal that reads back as `value`, written as Python's repr() does: "1.0", "1e-07",

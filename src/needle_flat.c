@@ -32,7 +32,8 @@ static uint32_t definition(const tb_py_json *j, uint32_t schema, tb_str referenc
         tb_str place = tb_str_of(places[i]);
         uint32_t all = tb_py_get(j, schema, places[i]);
         size_t start = 2 + place.len + 1;
-        if (!is(j, all, TB_PY_OBJECT) || reference.len < start || memcmp(reference.ptr, "#/", 2) != 0 ||
+        if (!is(j, all, TB_PY_OBJECT) || reference.len < start ||
+            memcmp(reference.ptr, "#/", 2) != 0 ||
             memcmp(reference.ptr + 2, place.ptr, place.len) != 0 || reference.ptr[start - 1] != '/')
             continue;
         reference = (tb_str){reference.ptr + start, reference.len - start};
@@ -76,12 +77,17 @@ static const char *type_of_value(tb_py_type type)
 {
     switch (type) {
     case TB_PY_FALSE:
-    case TB_PY_TRUE: return "boolean";
+    case TB_PY_TRUE:
+        return "boolean";
     case TB_PY_INTEGER:
-    case TB_PY_FLOAT: return "number";
-    case TB_PY_ARRAY: return "array";
-    case TB_PY_OBJECT: return "object";
-    default: return "string";
+    case TB_PY_FLOAT:
+        return "number";
+    case TB_PY_ARRAY:
+        return "array";
+    case TB_PY_OBJECT:
+        return "object";
+    default:
+        return "string";
     }
 }
 
@@ -103,14 +109,15 @@ static void put_type(tb_py_writer *w, const tb_py_json *j, uint32_t at)
         put(w, "\"");
         put(w, is(j, values, TB_PY_ARRAY) && j->nodes[values].next > values + 1
                    ? type_of_value(j->nodes[values + 1].type)
-                   : tb_py_get(j, at, "properties") != 0 ? "object"
-                   : tb_py_get(j, at, "items") != 0      ? "array"
-                                                         : "string");
+               : tb_py_get(j, at, "properties") != 0 ? "object"
+               : tb_py_get(j, at, "items") != 0      ? "array"
+                                                     : "string");
         put(w, "\"");
     }
 }
 
-/* ---- descriptions ----------------------------------------------------------------------------- */
+/* ---- descriptions -----------------------------------------------------------------------------
+ */
 
 /* The content of a JSON string that is being put together. */
 static void put_inside(tb_py_writer *w, tb_str content)
@@ -204,7 +211,8 @@ static void put_parameters(tb_py_writer *w, const tb_py_json *j, uint32_t schema
     bool full = is_schema(j, schema), first = true;
     uint32_t all = full ? tb_py_get(j, schema, "properties") : schema;
     put(w, ",\"parameters\":{");
-    for (uint32_t key = all + 1; is(j, all, TB_PY_OBJECT) && key < j->nodes[all].next; key = j->nodes[key].next) {
+    for (uint32_t key = all + 1; is(j, all, TB_PY_OBJECT) && key < j->nodes[all].next;
+         key = j->nodes[key].next) {
         uint32_t at = j->nodes[key].value, meant = resolve(j, schema, at);
         if (j->nodes[key].repeated)
             continue;
@@ -222,12 +230,14 @@ static void put_parameters(tb_py_writer *w, const tb_py_json *j, uint32_t schema
         else
             put_type(w, j, meant);
         put_description(w, j, at, meant);
-        put(w, full && is_required(j, schema, j->nodes[key].text) ? ",\"required\":true}" : ",\"required\":false}");
+        put(w, full && is_required(j, schema, j->nodes[key].text) ? ",\"required\":true}"
+                                                                  : ",\"required\":false}");
     }
     put(w, "}");
 }
 
-/* Whether a tool needs rewriting; *tool is what is inside a wrapper, *schema its parameters or 0. */
+/* Whether a tool needs rewriting; *tool is what is inside a wrapper, *schema its parameters or 0.
+ */
 static bool needs(const tb_py_json *j, uint32_t at, uint32_t *tool, uint32_t *schema)
 {
     uint32_t inner = tb_py_get(j, at, "function");
@@ -294,7 +304,8 @@ bool tb_needle_flatten(tb_arena *arena, tb_str text, tb_str *out, tb_error *err)
     if (!valid || json.nodes[0].type != TB_PY_ARRAY)
         return true;
     put_list(&w, &json);
-    room = tb_alloc(arena, w.used + 2, 1, err); /* put_inside writes two quotes before it drops them */
+    room =
+        tb_alloc(arena, w.used + 2, 1, err); /* put_inside writes two quotes before it drops them */
     if (room == NULL)
         return false;
     w = (tb_py_writer){room, 0};

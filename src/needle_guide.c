@@ -61,8 +61,8 @@ tb_str tb_needle_text(const tb_needle_texts *texts, uint32_t id)
 
 /* ---- words ---------------------------------------------------------------------------------- */
 
-/* The first word of [low, high) whose byte at `depth` is not below `c`; words shorter than that come
- * first. */
+/* The first word of [low, high) whose byte at `depth` is not below `c`; words shorter than that
+ * come first. */
 static uint32_t bound(const tb_needle_walk *w, unsigned c)
 {
     uint32_t low = w->low, high = w->high;
@@ -107,8 +107,8 @@ static bool may_follow(tb_needle_walk w, tb_str text)
 
 /* ---- the guide ------------------------------------------------------------------------------ */
 
-bool tb_needle_guide_begin(tb_arena *arena, const tb_needle_texts *texts, const tb_needle_tools *tools,
-                           tb_needle_guide *out, tb_error *err)
+bool tb_needle_guide_begin(tb_arena *arena, const tb_needle_texts *texts,
+                           const tb_needle_tools *tools, tb_needle_guide *out, tb_error *err)
 {
     uint32_t most = 0;
     memset(out, 0, sizeof *out);

@@ -1,5 +1,5 @@
-/* needle_json.c - one reader that runs twice (it checks and counts, then builds), one writer that runs
- * twice (it measures, then writes). */
+/* needle_json.c - one reader that runs twice (it checks and counts, then builds), one writer that
+ * runs twice (it measures, then writes). */
 #include "needle_json.h"
 
 #include <string.h>
@@ -132,7 +132,8 @@ static bool read_escape(reader *r, uint32_t *out)
         return false;
     r->at += 5;
     if (*out >= 0xd800 && *out <= 0xdbff && r->text.len - r->at >= 6 && peek(r) == '\\' &&
-        r->text.ptr[r->at + 1] == 'u' && hex4(r, r->at + 2, &low) && low >= 0xdc00 && low <= 0xdfff) {
+        r->text.ptr[r->at + 1] == 'u' && hex4(r, r->at + 2, &low) && low >= 0xdc00 &&
+        low <= 0xdfff) {
         *out = 0x10000 + (*out - 0xd800) * 0x400 + (low - 0xdc00);
         r->at += 6;
     }
@@ -379,7 +380,8 @@ void tb_py_put(tb_py_writer *w, const char *bytes, size_t len)
 static void put_unit(tb_py_writer *w, uint32_t unit)
 {
     static const char HEX[] = "0123456789abcdef";
-    char text[6] = {'\\', 'u', HEX[unit >> 12 & 15], HEX[unit >> 8 & 15], HEX[unit >> 4 & 15], HEX[unit & 15]};
+    char text[6] = {
+        '\\', 'u', HEX[unit >> 12 & 15], HEX[unit >> 8 & 15], HEX[unit >> 4 & 15], HEX[unit & 15]};
     tb_py_put(w, text, sizeof text);
 }
 
@@ -439,12 +441,24 @@ static void put_float(tb_py_writer *w, tb_str spelling)
 static void put_scalar(tb_py_writer *w, const tb_py_node *node)
 {
     switch (node->type) {
-    case TB_PY_NULL: tb_py_put(w, "null", 4); break;
-    case TB_PY_FALSE: tb_py_put(w, "false", 5); break;
-    case TB_PY_TRUE: tb_py_put(w, "true", 4); break;
-    case TB_PY_INTEGER: tb_py_put(w, node->text.ptr, node->text.len); break;
-    case TB_PY_FLOAT: put_float(w, node->text); break;
-    default: tb_py_put_string(w, node->text); break;
+    case TB_PY_NULL:
+        tb_py_put(w, "null", 4);
+        break;
+    case TB_PY_FALSE:
+        tb_py_put(w, "false", 5);
+        break;
+    case TB_PY_TRUE:
+        tb_py_put(w, "true", 4);
+        break;
+    case TB_PY_INTEGER:
+        tb_py_put(w, node->text.ptr, node->text.len);
+        break;
+    case TB_PY_FLOAT:
+        put_float(w, node->text);
+        break;
+    default:
+        tb_py_put_string(w, node->text);
+        break;
     }
 }
 

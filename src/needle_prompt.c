@@ -32,8 +32,9 @@ size_t tb_snake_case(tb_str name, char *out)
             before = '_';
             continue;
         }
-        starts_word = before == '_' ||
-                      (is_upper(c) && (is_lower(before) || (is_upper(before) && next >= 'a' && next <= 'z')));
+        starts_word =
+            before == '_' ||
+            (is_upper(c) && (is_lower(before) || (is_upper(before) && next >= 'a' && next <= 'z')));
         if (starts_word && used > 0)
             out[used++] = '_';
         out[used++] = is_upper(c) ? (char)(c + 32) : c;
@@ -84,7 +85,8 @@ static bool read_keys(reading *r, uint32_t parameters, tb_needle_tool *tool)
     if (keys == NULL)
         return false;
     for (uint32_t key = parameters + 1; key < end; key = nodes[key].next)
-        if (!nodes[key].repeated && nodes[key].text.len > 0 && nodes[nodes[key].value].type == TB_PY_OBJECT)
+        if (!nodes[key].repeated && nodes[key].text.len > 0 &&
+            nodes[nodes[key].value].type == TB_PY_OBJECT)
             keys[tool->key_count++] = nodes[key].text;
     tool->keys = keys;
     return true;
@@ -92,7 +94,8 @@ static bool read_keys(reading *r, uint32_t parameters, tb_needle_tool *tool)
 
 static bool read_tool(reading *r, uint32_t at)
 {
-    uint32_t name = tb_py_get(&r->json, at, "name"), parameters = tb_py_get(&r->json, at, "parameters");
+    uint32_t name = tb_py_get(&r->json, at, "name"),
+             parameters = tb_py_get(&r->json, at, "parameters");
     tb_py_node *node = &r->json.nodes[name];
     tb_needle_tool *tool = &r->tools[r->tool_count];
     tb_str snake;
@@ -122,7 +125,8 @@ static bool read_list(reading *r)
     for (uint32_t i = 1; i < nodes[0].next; i = nodes[i].next)
         count++;
     if (count > TB_NEEDLE_TOOLS)
-        return tb_fail(r->err, TB_E_TOO_LONG, "%u tools: at most %d are read", count, TB_NEEDLE_TOOLS);
+        return tb_fail(r->err, TB_E_TOO_LONG, "%u tools: at most %d are read", count,
+                       TB_NEEDLE_TOOLS);
     r->names = tb_alloc(r->arena, count, sizeof *r->names, r->err);
     r->tools = tb_alloc(r->arena, count, sizeof *r->tools, r->err);
     if (r->names == NULL || r->tools == NULL)
@@ -133,7 +137,8 @@ static bool read_list(reading *r)
     return true;
 }
 
-bool tb_needle_tools_read(tb_arena *arena, tb_str text, bool flat, tb_needle_tools *out, tb_error *err)
+bool tb_needle_tools_read(tb_arena *arena, tb_str text, bool flat, tb_needle_tools *out,
+                          tb_error *err)
 {
     reading r = {0};
     bool valid;
@@ -159,7 +164,8 @@ bool tb_needle_tools_read(tb_arena *arena, tb_str text, bool flat, tb_needle_too
     case TB_PY_STRING:
         break;
     default:
-        return tb_fail(err, TB_E_TOOLS, "the tools are a number, a boolean or null: a list is needed");
+        return tb_fail(err, TB_E_TOOLS,
+                       "the tools are a number, a boolean or null: a list is needed");
     }
     out->names = r.names;
     out->name_count = r.name_count;

@@ -12,8 +12,8 @@ typedef struct {
     tb_str snake, name;
 } tb_needle_name;
 
-/* What the constraint knows of a tool: its name (snake case, not empty) and the keys of those of its
- * parameters that are objects. */
+/* What the constraint knows of a tool: its name (snake case, not empty) and the keys of those of
+ * its parameters that are objects. */
 typedef struct {
     tb_str name;
     const tb_str *keys;
@@ -29,17 +29,18 @@ typedef struct {
     uint32_t tool_count;
 } tb_needle_tools;
 
-/* getWeather -> get_weather. `out` has room for 2 * name.len bytes; returns the length, 0 for a name
- * without ASCII letters and digits. */
+/* getWeather -> get_weather. `out` has room for 2 * name.len bytes; returns the length, 0 for a
+ * name without ASCII letters and digits. */
 size_t tb_snake_case(tb_str name, char *out);
 
 /* Reads a tool list. Text that is no JSON is taken as it is, with no names, as the original program
- * does. `flat` turns JSON-Schema tools and OpenAI's wrapper into the form that the model was trained
- * on: {"name","description","parameters":{KEY:{"type","description","required"}}}, allowed values as
- * words in the description; tools in that form already stay as they are.
- * The result lives in `arena` and in `text`. TB_E_TOOLS: no UTF-8, a list that is a number, boolean
- * or null, a name that is no string or has half a surrogate pair. */
-bool tb_needle_tools_read(tb_arena *arena, tb_str text, bool flat, tb_needle_tools *out, tb_error *err);
+ * does. `flat` turns JSON-Schema tools and OpenAI's wrapper into the form that the model was
+ * trained on: {"name","description","parameters":{KEY:{"type","description","required"}}}, allowed
+ * values as words in the description; tools in that form already stay as they are. The result lives
+ * in `arena` and in `text`. TB_E_TOOLS: no UTF-8, a list that is a number, boolean or null, a name
+ * that is no string or has half a surrogate pair. */
+bool tb_needle_tools_read(tb_arena *arena, tb_str text, bool flat, tb_needle_tools *out,
+                          tb_error *err);
 
 /* The answer from the decoded text: a leading <tool_call> is cut; where tools have names, JSON is
  * written anew with the caller's names, and in anything else the names are replaced wherever they

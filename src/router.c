@@ -38,6 +38,19 @@ size_t tb_router_size(tb_arena *scratch, const uint8_t *weights, size_t weights_
     return size;
 }
 
+/* The metadata's calibration: an exponent 0.1..10, "" for none. */
+static bool read_calibration(tb_str text, double *out, tb_error *err)
+{
+    tb_number number = {1, 0};
+    bool good = text.len == 0 || tb_number_parse(text, &number);
+    *out = tb_number_double(number);
+    if (!good || !(*out >= 0.1 && *out <= 10))
+        return tb_fail(err, TB_E_FORMAT,
+                       "the metadata's calibration is \"%.*s\", not a number 0.1..10",
+                       (int)(text.len < 32 ? text.len : 32), text.ptr);
+    return true;
+}
+
 tb_router *tb_router_open(tb_arena *arena, const uint8_t *weights, size_t weights_len,
                           const char *vocabulary, size_t vocabulary_len,
                           const tb_router_options *options, tb_error *err)
@@ -55,7 +68,7 @@ tb_router *tb_router_open(tb_arena *arena, const uint8_t *weights, size_t weight
                            err))
         return NULL;
     router->fingerprint = tb_fingerprint(weights, weights_len);
-    return router;
+    return read_calibration(config->calibration, &router->calibration, err) ? router : NULL;
 }
 
 const tb_model *tb_router_model(const tb_router *router)

@@ -9,6 +9,7 @@ struct tb_router {
     tb_model *model;
     tb_tokenizer tokenizer;
     uint64_t fingerprint; /* of the weight file */
+    double calibration;   /* exponent that makes a product of probabilities a confidence */
 };
 
 struct tb_list {

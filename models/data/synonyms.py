@@ -1,5 +1,6 @@
 """entities/synonyms.txt: words of the catalog and what may be said in their place.
 
+    python3 -m data.synonyms --ids FILE                    the same as token ids, for the trainer
     python3 -m data.synonyms --public DIR --init FILE      makes the list: synonyms by Open English WordNet (CC-BY-4.0), kept where
                                                            the word vectors that training starts from are alike (train/init.py)
 """
@@ -38,6 +39,10 @@ def reword(rng: random.Random, text: str, table: dict[str, list[str]], part: flo
     return _WORD.sub(other, text)
 
 
+def _pieces() -> list[str]:
+    return [line.split('\t')[0] for line in (HERE.parent / 'tiny' / 'vocab.txt').read_text(encoding='utf-8').split('\n')]
+
+
 def _catalog_words() -> collections.Counter[str]:
     """Words of the training templates and descriptions, with how often they come."""
     words: collections.Counter[str] = collections.Counter()
@@ -64,8 +69,7 @@ def make(folder: str, checkpoint: pathlib.Path) -> dict[str, list[str]]:
     import numpy as np
 
     from thimble import safetensors
-    pieces = [line.split('\t')[0] for line in (HERE.parent / 'tiny' / 'vocab.txt').read_text(encoding='utf-8').split('\n')]
-    row = {piece[1:]: i for i, piece in enumerate(pieces) if piece.startswith('\u2581')}
+    row = {piece[1:]: i for i, piece in enumerate(_pieces()) if piece.startswith('\u2581')}
     vectors = safetensors.read(checkpoint)[0]['embedding']
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     out = {}
@@ -77,11 +81,22 @@ def make(folder: str, checkpoint: pathlib.Path) -> dict[str, list[str]]:
     return out
 
 
+def write_ids(path: pathlib.Path) -> None:
+    """One line per word that is a single piece: its id, then those of its synonyms."""
+    row = {piece[1:]: i for i, piece in enumerate(_pieces()) if piece.startswith('\u2581')}
+    path.write_text(''.join(' '.join(str(row[w]) for w in [word, *others] if w in row) + '\n' for word, others in read().items()
+                            if word in row))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description='Makes entities/synonyms.txt.')
-    parser.add_argument('--public', required=True)
-    parser.add_argument('--init', required=True, type=pathlib.Path)
+    parser.add_argument('--public')
+    parser.add_argument('--init', type=pathlib.Path)
+    parser.add_argument('--ids', type=pathlib.Path, help='write the list as token ids for thimble-train --synonyms instead')
     args = parser.parse_args()
+    if args.ids:
+        write_ids(args.ids)
+        return
     table = make(args.public, args.init)
     lines = ['# word: what may stand for it. From Open English WordNet (CC-BY-4.0, WordNet licence), filtered; see data/synonyms.py']
     LIST.write_text('\n'.join(lines + [f'{w}: {" ".join(o)}' for w, o in table.items()]) + '\n', encoding='utf-8')

@@ -30,6 +30,8 @@ static const char USAGE[] =
     "  --embedding-lr X    AdamW learning rate of the embedding (0.0007)\n"
     "  --token-drop F      part of the words of every other query read as <unk> while training "
     "(0.15)\n"
+    "  --synonyms FILE     token ids and their synonyms (python3 -m data.synonyms --ids FILE)\n"
+    "  --swap F            part of the words with synonyms replaced, in every other query and tool (0.25)\n"
     "  --muon-lr X         Muon learning rate, for matrices (0.02)\n"
     "  --weight-decay X    of matrices, times the learning rate (0.01)\n"
     "  --clip X            largest gradient norm (1); 0: any\n"
@@ -44,13 +46,13 @@ static const char USAGE[] =
     "--dump-groups N (8) groups\n";
 
 typedef struct {
-    const char *init, *dev, *out, *dump;
+    const char *init, *dev, *out, *dump, *synonyms;
     const char **data;
     int data_count;
     bool resume;
     long dev_steps, dev_groups, dump_groups, examples, batch, threads, seed, nice, unit;
     double dev_minutes, save_seconds, log_seconds, lr, muon_lr, weight_decay, clip, z_loss, warmup,
-        decay, qat_from, embedding_lr, token_drop;
+        decay, qat_from, embedding_lr, token_drop, swap;
 } Options;
 
 static long integer(const char *option, const char *text, long low, long high) {
@@ -96,7 +98,8 @@ static bool parse_number(Options *o, const char *name, const char *value) {
                  {"--decay", &o->decay, 1},
                  {"--qat-from", &o->qat_from, 1},
                  {"--embedding-lr", &o->embedding_lr, 10},
-                 {"--token-drop", &o->token_drop, 1}};
+                 {"--token-drop", &o->token_drop, 1},
+                 {"--swap", &o->swap, 1}};
     const struct {
         const char *name;
         long *to, low, high;
@@ -130,6 +133,7 @@ static Options parse(int count, char **arguments) {
                  .lr = 0.002,
                  .embedding_lr = 0.0007,
                  .token_drop = 0.15,
+                 .swap = 0.25,
                  .muon_lr = 0.02,
                  .weight_decay = 0.01,
                  .clip = 1,
@@ -163,6 +167,8 @@ static Options parse(int count, char **arguments) {
             o.dev = value;
         } else if (!strcmp(a, "--out")) {
             o.out = value;
+        } else if (!strcmp(a, "--synonyms")) {
+            o.synonyms = value;
         } else if (!strcmp(a, "--dump-scores")) {
             o.dump = value;
         } else if (!strcmp(a, "--dev-every")) {
@@ -347,6 +353,9 @@ int main(int count, char **arguments) {
     if (o.dev)
         data_add(&dev, o.dev, model.config.vocab, (size_t)o.dev_groups);
 
+    Synonyms synonyms = {0};
+    if (o.synonyms)
+        synonyms = synonyms_read(o.synonyms, model.config.vocab);
     Trainer trainer;
     trainer_make(&trainer, &model, (int)o.threads,
                  (Settings){.adam_rate = o.lr,
@@ -355,7 +364,7 @@ int main(int count, char **arguments) {
                             .clip = o.clip,
                             .z_loss = o.z_loss,
                             .embedding_rate = o.embedding_lr,
-                            .token_drop = o.token_drop,
+                            .noise = {.drop = o.token_drop, .swap = o.swap, .synonyms = o.synonyms ? &synonyms : NULL},
                             .unit_rows = (int)o.unit});
     if (o.resume)
         checkpoint_resume(o.out, &trainer);

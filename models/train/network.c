@@ -28,29 +28,6 @@ double group_weight(const Group *g) {
     return sum;
 }
 
-enum { UNKNOWN = 3, TOOL = 4, QUERY = 8, FIRST_PIECE = 9 };
-
-/* splitmix64: the same draws for the same seed, whatever thread asks. */
-static uint64_t draw(uint64_t seed) {
-    seed = (seed ^ seed >> 30) * 0xbf58476d1ce4e5b9u;
-    seed = (seed ^ seed >> 27) * 0x94d049bb133111ebu;
-    return seed ^ seed >> 31;
-}
-
-/* Half of the queries lose `part` of their tokens; the others and the tools stay whole. */
-static void drop_tokens(Unit *u, double part, uint64_t seed) {
-    uint64_t limit = (uint64_t)(part * 18446744073709549568.0);
-    bool noisy = false;
-    for (int i = 0; i < u->rows; i++) {
-        int id = token_id(u->tokens[i]);
-        uint64_t random = draw(seed + (uint64_t)i * 0x9e3779b97f4a7c15u);
-        if (id == TOOL || id == QUERY)
-            noisy = id == QUERY && random >> 63;
-        else if (noisy && id >= FIRST_PIECE && random < limit)
-            u->tokens[i] = UNKNOWN;
-    }
-}
-
 /* x = E[id] sqrt(d) + case[class] */
 static void embed(const Model *m, const Unit *u, real *x) {
     int d = m->config.d;
@@ -232,8 +209,8 @@ Tally network_pass(const Model *m, Arena *a, const Group *const *groups, int cou
     Pass p;
     a->used = 0;
     unit_make(&p.unit, a, &m->config, groups, count);
-    if (o->token_drop > 0)
-        drop_tokens(&p.unit, o->token_drop, o->drop_seed);
+    if (o->noise)
+        noise_apply(o->noise, p.unit.tokens, p.unit.rows);
     forward(m, a, &p);
     size_t d = (size_t)m->config.d;
     real *d_query = NULL, *d_key = NULL;

@@ -3,11 +3,11 @@
 #ifndef THIMBLE_NETWORK_H
 #define THIMBLE_NETWORK_H
 
-#include <stdint.h>
 #include <stdio.h>
 
 #include "data.h"
 #include "model.h"
+#include "noise.h"
 
 typedef struct {
     double loss, weight;   /* sum of weight * cross-entropy, and of weight */
@@ -32,9 +32,7 @@ typedef struct {
     double loss_scale; /* gradients are those of loss * loss_scale */
     double z_loss;     /* adds z_loss * weight * logsumexp^2 */
     real *gradient;    /* flat, added to, folded form (model.h); null: forward only */
-    double token_drop; /* part of the words of every other query read as <unk>: keeps the model from
-                          learning templates by heart */
-    uint64_t drop_seed;
+    const Noise *noise; /* null: tokens as they are */
     FILE *dump; /* scores of all decisions over their allowed positions, as f32 in file order; null:
                    none */
 } PassOptions;

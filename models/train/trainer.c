@@ -138,11 +138,12 @@ typedef struct {
 static void pass_job(void *context, int worker, int index) {
     PassWork *w = context;
     Trainer *t = w->t;
+    Noise noise = t->settings.noise;
+    noise.seed = (uint64_t)t->step << 20 | (uint64_t)index;
     PassOptions o = {.loss_scale = w->loss_scale,
                      .z_loss = t->settings.z_loss,
                      .gradient = w->train ? t->gradients[worker] : NULL,
-                     .token_drop = w->train ? t->settings.token_drop : 0,
-                     .drop_seed = (uint64_t)t->step << 20 | (uint64_t)index};
+                     .noise = w->train ? &noise : NULL};
     Tally y = network_pass(t->model, &t->arenas[worker], w->groups + w->units[index].first,
                            w->units[index].count, &o);
     tally_add(&w->tallies[worker], &y);

@@ -15,7 +15,7 @@ typedef struct {
     double adam_rate, muon_rate, weight_decay, clip, z_loss;
     double embedding_rate; /* of Adam, for the embedding: small keeps the word vectors it starts
                               from */
-    double token_drop;
+    Noise noise; /* its seed is set for every unit */
     int unit_rows; /* encoder rows worked on at a time; more are faster per row but need more cache
                     */
 } Settings;

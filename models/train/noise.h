@@ -1,0 +1,27 @@
+/* noise.h - what training does to tokens so that the model does not learn templates by heart: words of
+ * every other query are hidden or replaced by synonyms, and synonyms are put into every other tool. */
+#ifndef THIMBLE_NOISE_H
+#define THIMBLE_NOISE_H
+
+#include <stdint.h>
+
+/* ids[first[t] .. first[t + 1]) may stand for token t. */
+typedef struct {
+    int *first; /* (vocab + 1) */
+    int *ids;
+} Synonyms;
+
+/* Reads lines `id other other ...` (data/synonyms.py --ids); fails on an id that is not below vocab. */
+Synonyms synonyms_read(const char *path, int vocab);
+
+typedef struct {
+    double drop;              /* part of a noisy query's words read as <unk> */
+    double swap;              /* part of the words that have synonyms, in noisy queries and tools */
+    const Synonyms *synonyms; /* null: none */
+    uint64_t seed;            /* the same draws for the same seed */
+} Noise;
+
+/* tokens: id | class << 16, segments beginning with <tool> or <query>. */
+void noise_apply(const Noise *n, int32_t *tokens, int rows);
+
+#endif
