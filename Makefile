@@ -119,6 +119,7 @@ test: deps-test
 test-c: $(TESTS) $(SAN_TESTS) $(FUZZERS) $(BUILD)/thimble
 	@set -e; for t in $(TESTS); do echo "== $$t"; $$t; done
 	@set -e; for t in $(SAN_TESTS) $(FUZZERS); do echo "== $$t (sanitizers)"; $$t; done
+	node --test tests/decisions.test.js
 
 test-js: node_modules wasm $(BUILD)/thimble
 	npm test --silent
