@@ -16,7 +16,7 @@ enum {
 };
 #define HIDDEN_BIT ((uint64_t)1 << 52)
 
-/* ---- integers, little end first ------------------------------------------------------------- */
+/* ---- integers, little end first -------------------------------------------------------------- */
 
 typedef struct {
     uint32_t limb[LIMBS];
@@ -113,7 +113,7 @@ static unsigned big_bits(const big *a)
     return (unsigned)(a->count - 1) * 32 + bits;
 }
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* |value| = digits * 10^exponent */
 typedef struct {
@@ -241,10 +241,10 @@ double tb_decimal_read(tb_str spelling)
     return spelling.len > 0 && spelling.ptr[0] == '-' ? -value : value;
 }
 
-/* ---- writing -------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
-/* The value is r / s; doubles that read back as it lie between (r - below) / s and (r + above) / s.
- */
+/* The value is r / s; doubles that read back as it lie between (r - below) / s and (r + above) /
+ * s. */
 typedef struct {
     big r, s, above, below;
     bool closed; /* the ends of that range read back too */

@@ -3,10 +3,12 @@
  *     size_t size = tb_needle_size(&scratch, weights, n, m, &err);
  *     tb_needle *needle = tb_needle_open(&arena, weights, n, vocabulary, m, TB_EXACT, NULL, &err);
  *     size_t room = tb_needle_scratch_size(needle, query.len, tools.len);
- *     tb_needle_run *run = tb_needle_begin(needle, &scratch, query, tools, &options, &err); encodes
- *     while (tb_needle_next(run, &piece, &err) && !piece.last) ...              optional: as it is
- * written ok = tb_needle_finish(run, &answer, &err);                                decodes what is
- * left
+ *     // encodes:
+ *     tb_needle_run *run = tb_needle_begin(needle, &scratch, query, tools, &options, &err);
+ *     // as it is written, if wanted:
+ *     while (tb_needle_next(run, &piece, &err) && !piece.last) ...
+ *     // decodes what is left:
+ *     ok = tb_needle_finish(run, &answer, &err);
  *
  * Memory as in router.h: the caller's arenas. The needle's arena holds all it needs: the weight
  * file and the vocabulary may be freed after opening (that keeps the peak low). The scratch arena
@@ -14,8 +16,8 @@
  * and may serve several threads, each with its own scratch.
  *
  * With TB_NEEDLE_NEEDLE1, keep_tools and TB_EXACT every token is that of the original program run
- * in float32 (spec/needle1.md 8), near-ties of its logits apart. Any bytes as weights, vocabulary,
- * tools or query give a result or an error. */
+ * in float32, near-ties of its logits apart. Any bytes as weights, vocabulary, tools or query give
+ * a result or an error. */
 #ifndef THIMBLE_NEEDLE_H
 #define THIMBLE_NEEDLE_H
 
@@ -36,12 +38,12 @@ typedef struct {
     bool keep_tools;     /* JSON-Schema tools are read as they are; else they are made flat first */
     bool lenient;        /* strict: schema keywords that are not enforced are passed over */
     uint32_t max_tokens; /* 1..max_decoder - 1 of the file (511); 0: that many */
-    const int32_t
-        *forced; /* for tests: token i is forced[i] unless that is negative. May be NULL */
+    /* For tests: token i is forced[i] unless that is negative. May be NULL. */
+    const int32_t *forced;
     size_t forced_count;
 } tb_needle_options;
 
-/* ---- loading -------------------------------------------------------------------------------- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 /* Bytes that tb_needle_open takes from its arena, 0 and an error if the file is no Needle 1 model.
  * `scratch`: at least 300 KB, given back. */
@@ -56,10 +58,10 @@ tb_needle *tb_needle_open(tb_arena *arena, const uint8_t *weights, size_t weight
 const tb_model *tb_needle_model(const tb_needle *needle);
 const tb_tokenizer *tb_needle_tokenizer(const tb_needle *needle);
 
-/* ---- a request ------------------------------------------------------------------------------ */
+/* ---- a request ------------------------------------------------------------------------------- */
 
-/* Scratch bytes that suffice for any request and tool list of these lengths (SIZE_MAX: too long).
- */
+/* Scratch bytes that suffice for any request and tool list of these lengths (SIZE_MAX: too
+ * long). */
 size_t tb_needle_scratch_size(const tb_needle *needle, size_t query_len, size_t tools_len);
 
 /* Where memory is dear: the bytes that tb_needle_begin and what follows need for just this request,
@@ -72,8 +74,8 @@ size_t tb_needle_exact_size(const tb_needle *needle, tb_arena *scratch, tb_str q
 
 /* Reads tools and query and encodes them: query, <tools>, tools, at most max_encoder tokens, cut as
  * the original does. NULL and an error: tools or query that are not UTF-8, tools that are no list
- * (needle_prompt.h) or, with `strict`, that have a schema it cannot enforce; options out of range.
- */
+ * (needle_prompt.h) or, with `strict`, that have a schema it cannot enforce; options out of
+ * range. */
 tb_needle_run *tb_needle_begin(const tb_needle *needle, tb_arena *scratch, tb_str query,
                                tb_str tools, const tb_needle_options *options, tb_error *err);
 
@@ -81,7 +83,7 @@ typedef struct {
     uint32_t token;
     tb_str text; /* what it adds to the text, characters whole; valid until the next call */
     float lead;  /* its logit minus that of the second best allowed one; infinite if there is none,
-                  * and  with `strict`, which does not look for a second one */
+                  * and with `strict`, which does not look for a second one */
     bool last;   /* nothing follows: `token` is the end token, or the limit is reached */
 } tb_needle_piece;
 
@@ -103,7 +105,7 @@ typedef struct {
 
 bool tb_needle_finish(tb_needle_run *run, tb_needle_answer *answer, tb_error *err);
 
-/* ---- retrieval ------------------------------------------------------------------------------ */
+/* ---- retrieval ------------------------------------------------------------------------------- */
 
 /* Numbers in an embedding; 0: the file has no retrieval head (the published one has none). */
 uint32_t tb_needle_embedding_size(const tb_needle *needle);

@@ -116,8 +116,7 @@ static void put_type(tb_py_writer *w, const tb_py_json *j, uint32_t at)
     }
 }
 
-/* ---- descriptions -----------------------------------------------------------------------------
- */
+/* ---- descriptions ---------------------------------------------------------------------------- */
 
 /* The content of a JSON string that is being put together. */
 static void put_inside(tb_py_writer *w, tb_str content)
@@ -176,7 +175,7 @@ static void put_description(tb_py_writer *w, const tb_py_json *j, uint32_t at, u
     put(w, "\"");
 }
 
-/* ---- tools ---------------------------------------------------------------------------------- */
+/* ---- tools ----------------------------------------------------------------------------------- */
 
 static bool is_required(const tb_py_json *j, uint32_t schema, tb_str key)
 {
@@ -236,8 +235,8 @@ static void put_parameters(tb_py_writer *w, const tb_py_json *j, uint32_t schema
     put(w, "}");
 }
 
-/* Whether a tool needs rewriting; *tool is what is inside a wrapper, *schema its parameters or 0.
- */
+/* Whether a tool needs rewriting; *tool is what is inside a wrapper, *schema its parameters or
+ * 0. */
 static bool needs(const tb_py_json *j, uint32_t at, uint32_t *tool, uint32_t *schema)
 {
     uint32_t inner = tb_py_get(j, at, "function");

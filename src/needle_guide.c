@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* ---- token texts ---------------------------------------------------------------------------- */
+/* ---- token texts ----------------------------------------------------------------------------- */
 
 /* Writes the text of `id` to `out`, or only counts if that is NULL. */
 static size_t write_text(const tb_tokenizer *t, uint32_t id, char *out)
@@ -59,7 +59,7 @@ tb_str tb_needle_text(const tb_needle_texts *texts, uint32_t id)
     return (tb_str){texts->bytes + texts->starts[id], texts->starts[id + 1] - texts->starts[id]};
 }
 
-/* ---- words ---------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 /* The first word of [low, high) whose byte at `depth` is not below `c`; words shorter than that
  * come first. */
@@ -105,7 +105,7 @@ static bool may_follow(tb_needle_walk w, tb_str text)
     return text.len > 0;
 }
 
-/* ---- the guide ------------------------------------------------------------------------------ */
+/* ---- the guide ------------------------------------------------------------------------------- */
 
 bool tb_needle_guide_begin(tb_arena *arena, const tb_needle_texts *texts,
                            const tb_needle_tools *tools, tb_needle_guide *out, tb_error *err)

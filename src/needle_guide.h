@@ -15,8 +15,8 @@
 #include "tokenizer.h"
 
 /* What each id adds to the text that the constraint sees: control ids nothing, byte pieces the one
- * character of that number (U+0000..U+00FF, as UTF-8), others their piece with spaces for U+2581.
- */
+ * character of that number (U+0000..U+00FF, as UTF-8), others their piece with spaces for
+ * U+2581. */
 typedef struct {
     const char *bytes;
     const uint32_t *starts; /* (size + 1) */

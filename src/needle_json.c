@@ -9,7 +9,7 @@
 
 enum { MAX_INTEGER_DIGITS = 4300 /* Python refuses longer ones */ };
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 typedef struct {
     tb_str text;
@@ -368,7 +368,7 @@ uint32_t tb_py_get(const tb_py_json *json, uint32_t node, const char *key)
     return 0;
 }
 
-/* ---- writing -------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 void tb_py_put(tb_py_writer *w, const char *bytes, size_t len)
 {

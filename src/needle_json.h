@@ -51,8 +51,8 @@ bool tb_py_parse(tb_arena *arena, tb_str text, tb_py_json *out, bool *valid, tb_
 /* The value of a key of object `node`, or 0 (never a value) if it has none or is no object. */
 uint32_t tb_py_get(const tb_py_json *json, uint32_t node, const char *key);
 
-/* Writes into a buffer, or only counts if `out` is NULL: run the same code twice to get the room.
- */
+/* Writes into a buffer, or only counts if `out` is NULL: run the same code twice to get the
+ * room. */
 typedef struct {
     char *out;
     size_t used;

@@ -6,7 +6,7 @@
 #include "needle_flat.h"
 #include "needle_json.h"
 
-/* ---- names ---------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static bool is_lower(char c)
 {
@@ -48,7 +48,7 @@ static bool is_whole(tb_str text)
     return tb_utf8_check(text.ptr, text.len) == text.len;
 }
 
-/* ---- tools ---------------------------------------------------------------------------------- */
+/* ---- tools ----------------------------------------------------------------------------------- */
 
 typedef struct {
     tb_arena *arena;
@@ -174,7 +174,7 @@ bool tb_needle_tools_read(tb_arena *arena, tb_str text, bool flat, tb_needle_too
     return tb_py_dump(arena, &r.json, 0, &out->text, err);
 }
 
-/* ---- answers -------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static const tb_needle_name *find(const tb_needle_tools *tools, tb_str snake)
 {

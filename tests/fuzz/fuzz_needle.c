@@ -1,5 +1,5 @@
-/* fuzz_needle.c - any bytes as Needle 1's tools, as its answer, and as what its strict grammar is made
- * of: an error, or text that means the same when read again. */
+/* fuzz_needle.c - any bytes as Needle 1's tools, as its answer, and as what its strict grammar is
+ * made of: an error, or text that means the same when read again. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +51,8 @@ static void make_tokenizer(void)
         used += 5;
     }
     tb_arena_init(&arena, tables, sizeof tables);
-    must(tb_tokenizer_open((tb_str){vocabulary, used}, TB_NEEDLE1, PIECES, &arena, &tokenizer, &err));
+    must(tb_tokenizer_open((tb_str){vocabulary, used}, TB_NEEDLE1, PIECES, &arena, &tokenizer,
+                           &err));
     must(tb_needle_texts_open(&tokenizer, &arena, &by_id, &err));
 }
 
@@ -111,9 +112,11 @@ static void strict(tb_arena *arena, tb_str text)
     for (uint32_t i = 0; i < BUDGET && token != TB_ID_END; i++) {
         tb_strict_outlook outlook = tb_needle_strict_look(s, BUDGET - i, &token);
         for (unsigned id = 0; id < PIECES; id++)
-            logits[id] = (float)((id * 2654435761u ^ (i + 1) * (uint8_t)text.ptr[i % text.len]) % 997);
+            logits[id] =
+                (float)((id * 2654435761u ^ (i + 1) * (uint8_t)text.ptr[i % text.len]) % 997);
         if (outlook == TB_STRICT_DEAD_END ||
-            (outlook == TB_STRICT_SEVERAL && !tb_needle_strict_choose(s, logits, BUDGET - i, &token)))
+            (outlook == TB_STRICT_SEVERAL &&
+             !tb_needle_strict_choose(s, logits, BUDGET - i, &token)))
             break;
         must(token == TB_ID_END || tb_needle_strict_feed(s, token));
     }
@@ -125,7 +128,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     tb_arena arena;
-    char *copy = malloc(size > 0 ? size : 1); /* of the exact size, so that reading beyond it shows */
+    char *copy =
+        malloc(size > 0 ? size : 1); /* of the exact size, so that reading beyond it shows */
     tb_str text = {copy, size};
     if (copy == NULL)
         return 0;
@@ -151,14 +155,22 @@ extern const char *const fuzz_seeds[];
 const char *const fuzz_seeds[] = {
     "[]",
     "[{\"name\":\"getWeather\",\"parameters\":{\"city\":{\"type\":\"string\",\"required\":true}}}]",
-    "[{\"type\":\"function\",\"function\":{\"name\":\"a\",\"parameters\":{\"type\":\"object\",\"properties\":{\"n\":"
-    "{\"type\":\"integer\",\"minimum\":-5,\"maximum\":1e3,\"multipleOf\":5},\"t\":{\"type\":\"array\",\"items\":{\"enum\":"
+    "[{\"type\":\"function\",\"function\":{\"name\":\"a\",\"parameters\":{\"type\":\"object\","
+    "\"properties\":{\"n\":"
+    "{\"type\":\"integer\",\"minimum\":-5,\"maximum\":1e3,\"multipleOf\":5},\"t\":{\"type\":"
+    "\"array\",\"items\":{\"enum\":"
     "[\"x\",\"y\"]},\"uniqueItems\":true,\"minItems\":1}},\"required\":[\"n\",\"t\"]}}}]",
-    "[{\"name\":\"b\",\"inputSchema\":{\"$defs\":{\"U\":{\"enum\":[\"c\",\"\\u00e9\"]}},\"properties\":{\"u\":{\"$ref\":"
-    "\"#/$defs/U\"},\"o\":{\"type\":\"object\",\"properties\":{\"p\":{\"type\":\"number\"}},\"required\":[\"p\"]}}}}]",
-    "[{\"name\":\"get_x\",\"arguments\":{\"a\":\"b\\ud83d\\ude00\\ud83d\",\"a\":[1.5e300,-0,NaN]}}]",
+    "[{\"name\":\"b\",\"inputSchema\":{\"$defs\":{\"U\":{\"enum\":[\"c\",\"\\u00e9\"]}},"
+    "\"properties\":{\"u\":{\"$ref\":"
+    "\"#/$defs/"
+    "U\"},\"o\":{\"type\":\"object\",\"properties\":{\"p\":{\"type\":\"number\"}},\"required\":["
+    "\"p\"]}}}}]",
+    "[{\"name\":\"get_x\",\"arguments\":{\"a\":\"b\\ud83d\\ude00\\ud83d\",\"a\":[1.5e300,-0,NaN]}}"
+    "]",
     "<tool_call> [{\"name\":\"c\",\"arguments\":{\"k\":\"v\",\"l\":{\"m\":[\"]\"]}}},{\"name\":\"",
-    "[{\"name\":\"d\",\"parameters\":{\"type\":\"object\",\"properties\":{\"s\":{\"type\":\"string\",\"minLength\":2,"
-    "\"maxLength\":3,\"pattern\":\"^a+$\"},\"b\":{\"type\":\"boolean\"}},\"required\":[\"s\",\"b\"]}}]",
+    "[{\"name\":\"d\",\"parameters\":{\"type\":\"object\",\"properties\":{\"s\":{\"type\":"
+    "\"string\",\"minLength\":2,"
+    "\"maxLength\":3,\"pattern\":\"^a+$\"},\"b\":{\"type\":\"boolean\"}},\"required\":[\"s\",\"b\"]"
+    "}}]",
     NULL,
 };
