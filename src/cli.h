@@ -2,6 +2,7 @@
 #ifndef THIMBLE_CLI_H
 #define THIMBLE_CLI_H
 
+#include "json.h"
 #include "router.h"
 
 #include <stdio.h>
@@ -57,6 +58,30 @@ bool cli_prepare(cli_session *session, const char *tools, size_t len, bool lenie
 /* Empties the scratch arena and makes it large enough for a request. */
 bool cli_ready(cli_session *session, size_t request_len, tb_error *err);
 void cli_close(cli_session *session);
+
+/* The folder's weights (model.safetensors, else needle.safetensors) and vocab.txt; the caller
+ * frees. */
+bool cli_read_weights(const char *dir, cli_file *out, tb_error *err);
+bool cli_read_vocabulary(const char *dir, cli_file *out, tb_error *err);
+
+/* The spelling of a node's value in the text that was parsed. */
+tb_str cli_value_text(tb_str text, const tb_json_node *node);
+/* Prints the calls in array `calls` of the parsed text: {"name","arguments"} of each, or OpenAI's
+ * tool_calls. */
+void cli_print_calls(tb_str text, const tb_json *json, uint32_t calls, bool openai);
+
+/* A line of batch; texts are valid during the call. */
+typedef struct {
+    tb_str id, query, tools; /* id and tools as JSON, query decoded */
+} cli_line;
+typedef bool (*cli_line_handler)(void *context, const cli_line *line, tb_error *err);
+/* Hands every line of standard input over; what is wrong with one is printed as its answer. */
+bool cli_each_line(cli_line_handler handle, void *context, tb_error *err);
+
+/* Whether the model is Needle 1's, and its commands. */
+bool cli_is_needle(const cli_options *options, bool *needle, tb_error *err);
+bool cli_needle_route(const cli_options *options, tb_str tools, tb_error *err);
+bool cli_needle_batch(const cli_options *options, tb_error *err);
 
 /* The commands; each returns the exit status. */
 int cli_route(const cli_options *options);

@@ -126,7 +126,7 @@ static bool read_in(const char *dir, const char *name, size_t limit, cli_file *o
     return ok;
 }
 
-static bool read_weights(const char *dir, cli_file *out, tb_error *err)
+bool cli_read_weights(const char *dir, cli_file *out, tb_error *err)
 {
     tb_error first = {0};
     if (read_in(dir, "model.safetensors", MAX_WEIGHTS, out, &first))
@@ -137,6 +137,11 @@ static bool read_weights(const char *dir, cli_file *out, tb_error *err)
     return false;
 }
 
+bool cli_read_vocabulary(const char *dir, cli_file *out, tb_error *err)
+{
+    return read_in(dir, "vocab.txt", MAX_VOCABULARY, out, err);
+}
+
 bool cli_open(cli_session *session, const cli_options *options, tb_error *err)
 {
     memset(session, 0, sizeof *session);
@@ -144,8 +149,8 @@ bool cli_open(cli_session *session, const cli_options *options, tb_error *err)
     tb_router_options how = {.numeric = strcmp(options->numeric, "exact") ? TB_FAST : TB_EXACT,
                              .kernels = options->kernels};
     double start = cli_now();
-    bool ok = read_weights(options->model, &weights, err) &&
-              read_in(options->model, "vocab.txt", MAX_VOCABULARY, &vocabulary, err);
+    bool ok = cli_read_weights(options->model, &weights, err) &&
+              cli_read_vocabulary(options->model, &vocabulary, err);
     session->weights = weights;
     session->vocabulary = vocabulary;
     ok = ok && cli_provide(&session->scratch, TB_ROUTER_SCRATCH, err);
