@@ -1,0 +1,2 @@
+/** Types of the main entry; every runtime's file has these exports. */
+export * from './browser.js';

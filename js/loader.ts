@@ -1,0 +1,215 @@
+/** From a plan to an engine with an open model: files stream into wasm memory, are verified there, then cached. */
+import { compile, type Compiled } from './compile.js';
+import { Engine, type Region } from './engine.js';
+import { RouterError, throwIfAborted } from './errors.js';
+import type { Hooks, Plan } from './options.js';
+import { findParts } from './parts.js';
+import { cacheKey, warnOnce, type Part, type Platform } from './platform.js';
+import { ProgressMeter } from './progress.js';
+import { download, fetchOk, pour, type Receiver } from './transfer.js';
+import type { CacheLike } from './types.js';
+
+// ---- one file ---------------------------------------------------------------------------------------
+
+/** Takes a file into its place in wasm memory, hashing as it comes. */
+class Sink implements Receiver {
+  at = 0;
+  excess = false;
+  constructor(readonly engine: Engine, readonly region: Region, readonly hashing: boolean, readonly meter: ProgressMeter) {}
+
+  get bytes(): number {
+    return this.region.bytes;
+  }
+
+  restart(): void {
+    this.at = 0;
+    this.excess = false;
+    if (this.hashing) this.engine.hashBegin();
+  }
+
+  take(chunk: Uint8Array): void {
+    if (chunk.length > this.bytes - this.at) {
+      this.excess = true;
+      return;
+    }
+    const place = { pointer: this.region.pointer + this.at, bytes: chunk.length };
+    this.engine.view(place).set(chunk);
+    if (this.hashing) this.engine.hashUpdate(place);
+    this.at += chunk.length;
+    this.meter.file(this.at);
+  }
+
+  /** What is wrong with the file that was taken, or null. */
+  problem(part: Part): string | null {
+    if (part.role === 'weights' && this.engine.view(this.region)[0] === 0x3c) return 'it is a web page (it starts with "<")';
+    if (this.excess || this.at !== this.bytes) {
+      return `it should have ${this.bytes} bytes, got ${this.excess ? 'more' : this.at}`;
+    }
+    if (!this.hashing) return null;
+    this.meter.phase('verify');
+    const hash = this.engine.hashEnd();
+    return hash === part.sha256 ? null : `its SHA-256 should be ${part.sha256}, got ${hash}`;
+  }
+}
+
+/** Files of this machine need no copy in a cache. */
+const isFile = (url: string): boolean => url.startsWith('file:');
+
+interface Loading {
+  engine: Engine;
+  made: Plan;
+  fetcher: typeof fetch;
+  store: CacheLike | null;
+  meter: ProgressMeter;
+  signal: AbortSignal | undefined;
+}
+
+async function fromCache(part: Part, region: Region, how: Loading): Promise<boolean> {
+  if (!how.store || !part.sha256 || isFile(part.url)) return false;
+  const key = cacheKey(part.sha256);
+  const hit = await how.store.match(key).catch(() => undefined);
+  if (!hit?.body) return false;
+  const sink = new Sink(how.engine, region, how.made.verify === 'always', how.meter);
+  sink.restart();
+  await pour(hit, sink, how.signal);
+  if (sink.problem(part) === null) return true;
+  await how.store.delete(key);
+  return false;
+}
+
+async function keep(part: Part, region: Region, how: Loading): Promise<void> {
+  const headers = { 'content-type': 'application/octet-stream', 'content-length': String(region.bytes) };
+  try {
+    await how.store!.put(cacheKey(part.sha256!), new Response(how.engine.view(region), { headers }));
+  } catch (cause) {
+    const estimate = await globalThis.navigator?.storage?.estimate?.().catch(() => undefined);
+    warnOnce(`the weights could not be cached and will be downloaded again next time (${(cause as Error).name}: ${(cause as Error).message}` +
+      (estimate ? `; storage: ${estimate.usage} of ${estimate.quota} bytes used).` : ').'));
+  }
+}
+
+async function fromNetwork(part: Part, region: Region, how: Loading): Promise<void> {
+  const hashing = how.made.verify !== 'never' && !!part.sha256;
+  const sink = new Sink(how.engine, region, hashing, how.meter);
+  let problem = null;
+  for (const reload of [false, true]) {
+    await download(how.fetcher, part.url, sink, reload, how.signal);
+    problem = sink.problem(part);
+    if (problem === null) break;
+  }
+  if (problem !== null) {
+    throw new RouterError('E_INTEGRITY', `${part.url}: ${problem}. The cache entry was deleted and the download retried once.`,
+      { url: part.url, hint: 'The file and the manifest are of different versions, or something on the way changes it.' });
+  }
+  if (hashing && how.store && !isFile(part.url)) await keep(part, region, how);
+}
+
+/** A file of known length, into `region`. Returns whether it came from the cache. */
+async function loadKnown(part: Part, region: Region, how: Loading): Promise<boolean> {
+  if (typeof part.source === 'string') {
+    if (await fromCache(part, region, how)) return true;
+    await fromNetwork(part, region, how);
+    return false;
+  }
+  const sink = new Sink(how.engine, region, false, how.meter);
+  if (part.source instanceof ArrayBuffer) sink.take(new Uint8Array(part.source));
+  else if (ArrayBuffer.isView(part.source)) sink.take(new Uint8Array(part.source.buffer, part.source.byteOffset, part.source.byteLength));
+  else await pour(new Response(part.source as BodyInit), sink, how.signal);
+  const problem = sink.problem(part);
+  if (problem !== null) throw new RouterError('E_INTEGRITY', `${part.url}: ${problem}.`);
+  return false;
+}
+
+/** A file of unknown length, into a region of its own. */
+async function loadUnknown(part: Part, how: Loading): Promise<Region> {
+  const response = typeof part.source === 'string'
+    ? await fetchOk(how.fetcher, part.url, 'E_FETCH', { signal: how.signal })
+    : new Response(part.source as BodyInit);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  throwIfAborted(how.signal);
+  how.meter.file(bytes.length);
+  return how.engine.put(bytes);
+}
+
+/** All parts of one role, one behind the other. */
+async function loadRole(parts: Part[], how: Loading): Promise<{ region: Region; cached: boolean }> {
+  let cached = true;
+  how.meter.phase('weights');
+  if (parts.length === 1 && parts[0]!.bytes === undefined) {
+    const region = await loadUnknown(parts[0]!, how);
+    how.meter.fileDone(region.bytes, false);
+    return { region, cached: false };
+  }
+  const region = how.engine.alloc(parts.reduce((sum, part) => sum + part.bytes!, 0));
+  let at = 0;
+  for (const part of parts) {
+    const hit = await loadKnown(part, { pointer: region.pointer + at, bytes: part.bytes! }, how);
+    how.meter.fileDone(part.bytes!, hit);
+    cached &&= hit;
+    at += part.bytes!;
+  }
+  return { region, cached };
+}
+
+// ---- the whole ------------------------------------------------------------------------------------------
+
+export interface Loaded extends Compiled {
+  engine: Engine;
+}
+
+/** No cache is a reason to warn, never to fail. */
+async function openStore(made: Plan, hooks: Hooks, platform: Platform): Promise<CacheLike | null> {
+  if (made.cache === 'none') return null;
+  if (made.cache === 'hook') return hooks.cache!;
+  return platform.store(true).catch((cause: Error) => {
+    warnOnce(`no cache here (${cause.message}); the weights are downloaded each time.`);
+    return null;
+  });
+}
+
+/** A fetch() for the manifest, which has no content address: from the network, or offline the copy of the last time. */
+function manifestFetch(fetcher: typeof fetch, store: CacheLike | null): typeof fetch {
+  return async (url, init) => {
+    const key = `https://thimble.invalid/manifest/${encodeURIComponent(String(url))}`;
+    try {
+      const response = await fetcher(url, init);
+      if (response.status === 200) await store?.put(key, response.clone()).catch(() => {});
+      return response;
+    } catch (error) {
+      const hit = await store?.match(key).catch(() => undefined);
+      if (!hit) throw error;
+      return hit;
+    }
+  };
+}
+
+/** Loads a model into a fresh instance. `compiled`: the module of an earlier load, to be used again.
+ * `healed`: cached files that turned out bad are deleted already. */
+export async function load(made: Plan, hooks: Hooks, platform: Platform, compiled?: Compiled, healed = false): Promise<Loaded> {
+  const { signal } = hooks;
+  // The package's own files on this machine's disk are no business of the caller's fetch().
+  const fetcher: typeof fetch = (url, init) => (isFile(String(url)) ? platform.fetch : hooks.fetch ?? platform.fetch)(url, init);
+  throwIfAborted(signal);
+  const meter = new ProgressMeter(hooks.onProgress);
+  meter.phase('wasm');
+  const store = await openStore(made, hooks, platform);
+  compiled ??= await compile(made, platform, fetcher, store, signal);
+  const engine = await Engine.create(compiled.module, compiled.url);
+  const parts = await findParts(made, platform, manifestFetch(fetcher, store), signal);
+  meter.expect(parts.reduce((sum, part) => sum + (part.bytes ?? NaN), 0) || 0);
+  const how = { engine, made, fetcher, store, meter, signal };
+  const vocabulary = await loadRole(parts.filter((part) => part.role === 'vocabulary'), how);
+  const weights = await loadRole(parts.filter((part) => part.role === 'weights'), how);
+  throwIfAborted(signal);
+  meter.phase('init');
+  try {
+    engine.open(weights.region, vocabulary.region);
+  } catch (error) {
+    if ((error as RouterError).code !== 'E_FORMAT' || !store || healed || !(weights.cached || vocabulary.cached)) throw error;
+    // An entry of the right length but with wrong bytes: without it, the next attempt downloads.
+    for (const part of parts) if (part.sha256) await store.delete(cacheKey(part.sha256));
+    return load(made, hooks, platform, compiled, true);
+  }
+  meter.phase('ready');
+  return { ...compiled, engine };
+}

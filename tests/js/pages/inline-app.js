@@ -1,0 +1,4 @@
+import * as thimble from '/inline.js';
+
+window.thimble = thimble;
+window.ready = true;
