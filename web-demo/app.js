@@ -22,6 +22,8 @@ let set = SETS[0];
 /** The wasm build in use; null until the model is there. */
 let simd = null;
 let turn = 0;
+/** The request that is being carried out; no preview may take its place. */
+let underway = null;
 
 const checkedValue = (name) => document.querySelector(`input[name=${name}]:checked`)?.value;
 const isPrepared = () => checkedValue('prepared') === 'yes';
@@ -30,7 +32,7 @@ const isPrepared = () => checkedValue('prepared') === 'yes';
 
 function setTheme(theme) {
   document.documentElement.dataset.theme = theme;
-  byId('theme').textContent = theme === 'dark' ? 'Light' : 'Dark';
+  byId('theme').textContent = theme === 'dark' ? 'Light mode' : 'Dark mode';
   document.querySelector('meta[name=theme-color]').content = getComputedStyle(document.body).backgroundColor;
   try {
     localStorage.setItem('theme', theme);
@@ -42,10 +44,14 @@ function setTheme(theme) {
 
 const SECTION_IDS = { top: 'top', shelf: 'panel', tools: 'panel', timing: 'timing', 'how it works': 'how' };
 
+function goTo(id) {
+  byId(id).scrollIntoView({ behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
+}
+
 function scrollTo({ section }) {
   if (!Object.hasOwn(SECTION_IDS, section)) return `There is no section ${section}.`;
   if (section === 'shelf' || section === 'tools') showView(section);
-  byId(SECTION_IDS[section]).scrollIntoView({ behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
+  goTo(SECTION_IDS[section]);
   return `Here is ${section}.`;
 }
 
@@ -58,11 +64,15 @@ const ACTIONS = {
   scroll_to: scrollTo,
 };
 
+const ON_SHELF = ['filter_items', 'sort_items', 'add_item', 'highlight_item'];
+
 /** Carries a call out. What to tell of it on its card. */
 function act(call) {
   if (!Object.hasOwn(ACTIONS, call.name)) return { text: 'This page has no action of that name.' };
-  if (['filter_items', 'sort_items', 'add_item', 'highlight_item'].includes(call.name)) showView('shelf');
-  return { text: ACTIONS[call.name](call.arguments) };
+  const text = ACTIONS[call.name](call.arguments);
+  if (!ON_SHELF.includes(call.name)) return { text };
+  showView('shelf');
+  return { text, action: { label: 'See the shelf', look: 'see', run: () => goTo('panel') } };
 }
 
 // ---- routing ------------------------------------------------------------------------------------------
@@ -70,20 +80,25 @@ function act(call) {
 /** @param {boolean} acting whether the user asked for it to happen; else it is a preview while typing */
 async function route(acting) {
   const query = request.value.trim();
+  if (!simd || !query || (!acting && query === underway)) return;
   const mine = ++turn;
-  if (!simd || !query) return;
+  const asked = set;
+  const outdated = () => set !== asked || (mine !== turn && !acting);
+  if (acting) underway = query;
   const how = { simd, prepared: isPrepared() };
   try {
     const { result, time } = await engine.route(query, editor.text, how);
     plot.add({ query, total: time.total, ...how });
-    if (mine !== turn) return;
+    if (outdated()) return;
     drawSplit(byId('split'), time, result.usage);
     show(query, result, acting);
   } catch (error) {
-    if (mine !== turn) return;
+    if (outdated()) return;
     results.replaceChildren(routeProblem(error));
     if (acting) byId('spoken').textContent = error.message;
     if (acting && TOOL_ERRORS.includes(error.code)) showView('json');
+  } finally {
+    if (acting && underway === query) underway = null;
   }
 }
 
@@ -106,7 +121,7 @@ function stateOf(query, result, call, acting) {
     byId('spoken').textContent = done.text;
   };
   if (acting) return { text: 'Not sure enough to act.', action: { label: 'Do it anyway', run } };
-  return { text: unsure ? 'Not sure.' : 'Press Enter to do it.' };
+  return { text: unsure ? 'Not sure.' : 'Press Route to do it.' };
 }
 
 /** Validates the tools by having the engine read them. */
@@ -295,7 +310,7 @@ offerVoice(byId('voice'), {
   status: (text) => (byId('about').textContent = text),
 });
 
-byId('theme').textContent = document.documentElement.dataset.theme === 'dark' ? 'Light' : 'Dark';
+byId('theme').textContent = document.documentElement.dataset.theme === 'dark' ? 'Light mode' : 'Dark mode';
 choose(set.id);
 document.documentElement.dataset.filled = '';
 load();

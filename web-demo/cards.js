@@ -57,7 +57,7 @@ function copyButton(text) {
   return button;
 }
 
-/** @param {object} state what became of the call: {text, action?: {label, run}} or null */
+/** @param {object} state what became of the call: {text, action?: {label, run, look?: a class}} or null */
 function callCard(query, call, state) {
   const json = JSON.stringify({ name: call.name, arguments: call.arguments }, null, 2);
   const unsure = call.confidence < SURE;
@@ -77,7 +77,7 @@ function callCard(query, call, state) {
     body,
     h('div', { class: 'foot' },
       state && h('span', { class: 'state' }, state.text),
-      state?.action && h('button', { type: 'button', class: 'quiet', onclick: state.action.run }, state.action.label),
+      state?.action && h('button', { type: 'button', class: `quiet ${state.action.look ?? ''}`.trim(), onclick: state.action.run }, state.action.label),
       h('details', {}, h('summary', {}, 'JSON'), h('pre', { tabindex: '0', 'aria-label': `JSON of ${call.name}` }, json)),
       copyButton(json)));
 }

@@ -27,14 +27,14 @@ export const PAGE_TOOLS = [
       type: 'object',
       properties: {
         by: { type: 'string', enum: ['price', 'name', 'year'], description: 'What to sort by' },
-        order: { type: 'string', enum: ['ascending', 'descending'], description: 'Ascending: lowest, cheapest, oldest first. Descending: highest, newest first' },
+        order: { type: 'string', enum: ['ascending', 'descending'], description: 'Ascending is cheapest or oldest first, descending is dearest or newest first' },
       },
       required: ['by'],
     },
   },
   {
     name: 'add_item',
-    description: 'Add a new item to the shelf',
+    description: 'Add a new item with this name',
     parameters: {
       type: 'object',
       properties: {
@@ -47,12 +47,12 @@ export const PAGE_TOOLS = [
   },
   {
     name: 'highlight_item',
-    description: 'Highlight one item, point it out by its name',
-    parameters: { type: 'object', properties: { name: { type: 'string', description: 'Name of the item' } }, required: ['name'] },
+    description: 'Highlight the item with this name',
+    parameters: { type: 'object', properties: { name: { type: 'string', description: 'Which item to highlight' } }, required: ['name'] },
   },
   {
     name: 'scroll_to',
-    description: 'Scroll the page to a section',
-    parameters: { type: 'object', properties: { section: { type: 'string', enum: SECTIONS, description: 'Which section' } }, required: ['section'] },
+    description: 'Scroll to a section',
+    parameters: { type: 'object', properties: { section: { type: 'string', enum: SECTIONS, description: 'Section to go to' } }, required: ['section'] },
   },
 ];

@@ -56,7 +56,7 @@ export const SETS = [
     title: 'Calendar and mail',
     about: 'Dates stay as you said them: Thimble quotes, it does not convert.',
     examples: [
-      'schedule a design review tomorrow at 3 pm with Priya',
+      'put a design review on the calendar for tomorrow at 3 pm',
       'send an email to sam@example.com with the subject Budget for spring',
       'cancel the dentist appointment',
       'remind me to water the plants on Friday',
@@ -78,7 +78,7 @@ export const SETS = [
     about: 'A basket, a catalogue and orders.',
     examples: [
       'find running shoes under 80 dollars',
-      'put two umbrellas in my basket',
+      'put 2 umbrellas in my basket',
       'where is order AX-2041',
       'use the voucher SPRING15 and check out',
       'send back the blue kettle, it arrived broken',
@@ -99,8 +99,8 @@ export const SETS = [
     title: 'Maps and travel',
     about: 'Ways, places, rooms and the weather.',
     examples: [
-      'how do I get from Lisbon to Porto by train',
       'find a hotel in Kyoto for three nights',
+      'get me from Lisbon to Porto by train',
       'will it rain in Bergen tomorrow',
       'coffee near the central station',
       'book a table for four at Trattoria Pina at 8 pm',
@@ -122,7 +122,7 @@ export const SETS = [
     examples: [
       'open an issue titled Crash on empty input',
       'create a branch called fix/utf8-offsets from main',
-      'restart the staging server',
+      'deploy feature/login to staging',
       'show the last 50 lines of the worker log',
       'run the tests in tests/js',
     ],

@@ -64,7 +64,7 @@ function workerdConfig(env, port, ratePerMinute) {
   const modules = [
     ...['worker.js', 'handler.js', 'openai.js', 'lists.js', ...chunks].map((name) => `(name = "${name}", esModule = embed "${name}")`),
     '(name = "thimble", esModule = embed "workerd.js")',
-    ...['engine.wasm', 'engine-relaxed.wasm'].map((name) => `(name = "${name}", wasm = embed "${name}")`),
+    ...readdirSync(DIST).filter((name) => name.endsWith('.wasm')).map((name) => `(name = "${name}", wasm = embed "${name}")`),
     '(name = "model.bin", data = embed "model.bin")', '(name = "vocab.txt", text = embed "vocab.txt")',
   ];
   return `using Workerd = import "/workerd/workerd.capnp";
