@@ -157,6 +157,7 @@ def main() -> None:
     parser.add_argument('--split', choices=catalog.SPLITS, default='train')
     parser.add_argument('--public', help='pack the public rows of this folder instead of the catalog')
     parser.add_argument('--wordnet', help="pack groups made from this folder's WordNet instead of the catalog")
+    parser.add_argument('--similar', help='pack groups made from this file of data/similar.py instead of the catalog')
     parser.add_argument('--examples', type=int, default=CHUNK_EXAMPLES, help='examples of a chunk')
     parser.add_argument('--groups', type=int, help='groups of a chunk at most')
     parser.add_argument('--first', type=int, default=0, help='number of the first chunk')
@@ -175,8 +176,11 @@ def main() -> None:
         from . import wordnet
         synsets = wordnet.load(args.wordnet, lambda text: len(packer.tokenizer.encode(text)))
         public_groups = wordnet.WordNet(synsets, args.first).groups()
+    if args.similar:
+        from . import similar
+        public_groups = similar.Similar(args.similar, args.first).groups()
     for number in range(args.first, args.first + args.chunks):
-        name = args.name or ('public' if args.public else 'wordnet' if args.wordnet else args.split)
+        name = args.name or ('similar' if args.similar else 'public' if args.public else 'wordnet' if args.wordnet else args.split)
         groups = public_groups if public_groups is not None else Generator(1000 + number if args.split == 'train' else number,
                                                                            args.split)
         path = args.out / f'{name}_{number:03}.bin'

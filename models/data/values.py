@@ -181,7 +181,7 @@ class Values:
             if words_wanted and 1 <= value < 100 and half:
                 whole = number_words(int(value))
                 return r.choice([f'{whole} and a half', f'{whole} point five'])
-            if words_wanted and 0 <= value < 100 and len(plain.split('.')[1]) == 1:
+            if words_wanted and 0 <= value < 100 and len(plain.partition('.')[2]) == 1:
                 return f"{number_words(int(value))} point {number_words(int(plain.split('.')[1]))}"
             return plain
         if value < 0:

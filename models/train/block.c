@@ -3,6 +3,7 @@
 #include "block.h"
 
 #include "heads.h"
+#include "noise.h"
 
 enum { STRIP = 128 };
 
@@ -55,6 +56,15 @@ static void allocate(const Config *c, const BlockInput *in, int keys, Arena *a, 
     s->e.inverse = arena_reals(a, n * (size_t)c->heads);
 }
 
+/* mask: room for one row */
+static void drop_outputs(const BlockInput *in, int d, real *mask, act *out) {
+    for (int i = 0; i < in->rows; i++, out += d) {
+        noise_mask(in->dropout, in->seed, i, mask, d);
+        for (int j = 0; j < d; j += LANES)
+            act_store(out + j, act_load(out + j) * vec_load(mask + j));
+    }
+}
+
 void block_forward(const Model *m, const Block *b, const BlockInput *in, Arena *a, real *x,
                    BlockState *s) {
     const Config *c = &m->config;
@@ -79,16 +89,22 @@ void block_forward(const Model *m, const Block *b, const BlockInput *in, Arena *
         store_values(c, raw, i, n, keys, s->v);
     }
     attention_forward(in->plan, c, a, in->rows, keys, s->q, s->k, s->v, &s->e, s->out);
+    if (in->dropout > 0)
+        drop_outputs(in, d, raw, s->out);
     gemm(in->rows, d, d, gemm_rows(s->out, d), b->o, x, d, true);
     a->used = mark;
 }
 
 /* d_out row-major (strip) -> head-major act, times the softmax's 1/sum; delta = its dot product
- * with the output */
-static void output_gradient(const Config *c, const real *d_out, const act *out, const real *inverse,
-                            int row0, int n, int total, act *g, real *delta) {
-    int hd = c->head_dim;
-    for (int i = 0; i < n; i++)
+ * with the output. With dropout, `out` and d_out lie behind it and g before it; the dot product is the same on both sides. */
+static void output_gradient(const Config *c, const BlockInput *in, const real *d_out, const act *out, const real *inverse,
+                            int row0, int n, act *g, real *delta, real *mask) {
+    int hd = c->head_dim, total = in->rows;
+    for (int j = 0; j < c->d; j++)
+        mask[j] = 1;
+    for (int i = 0; i < n; i++) {
+        if (in->dropout > 0)
+            noise_mask(in->dropout, in->seed, row0 + i, mask, c->d);
         for (int h = 0; h < c->heads; h++) {
             size_t row = (size_t)(row0 + i),
                    at = ((size_t)(h / c->rep) * (size_t)total + row) * (size_t)c->rep +
@@ -99,10 +115,11 @@ static void output_gradient(const Config *c, const real *d_out, const act *out, 
             for (int x = 0; x < hd; x += LANES) {
                 vec v = f * vec_load(from + x);
                 s += v * act_load(o + x);
-                act_store(g + at * (size_t)hd + x, v);
+                act_store(g + at * (size_t)hd + x, v * vec_load(mask + h * hd + x));
             }
             delta[at] = vec_sum(s);
         }
+    }
 }
 
 /* dW += a^T g for `rows` rows; columns g0.. of the packed g */
@@ -120,13 +137,13 @@ void block_backward(const Model *m, const Block *b, const BlockInput *in, Arena 
     size_t mark = a->used, n = (size_t)rows, nk = (size_t)keys;
     act *g = arena_acts(a, n * (size_t)d), *d_out = arena_acts(a, n * (size_t)d);
     real *delta = arena_reals(a, n * (size_t)c->heads),
-         *raw = arena_reals(a, (size_t)STRIP * (size_t)d);
+         *raw = arena_reals(a, (size_t)STRIP * (size_t)d), *mask = arena_reals(a, (size_t)d);
     for (int i = 0; i < rows; i += STRIP) {
         int k = strip(i, rows);
         size_t at = (size_t)i * (size_t)d;
         to_act(g + at, dx + at, (size_t)k * (size_t)d);
         gemm(k, d, d, gemm_rows(g + at, d), b->o_t, raw, d, false);
-        output_gradient(c, raw, s->out, s->e.inverse, i, k, rows, d_out, delta);
+        output_gradient(c, in, raw, s->out, s->e.inverse, i, k, d_out, delta, mask);
     }
     act *left = arena_acts(a, gemm_packed_size(d, rows > keys ? rows : keys)),
         *right = arena_acts(a, gemm_packed_size(rows, d));

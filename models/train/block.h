@@ -13,6 +13,8 @@ typedef struct {
     const int *positions; /* for RoPE, per row; null in cross-attention */
     const act *source;    /* cross-attention: final-normed encoder states [source_rows][d] */
     int source_rows;
+    double dropout; /* see Noise */
+    uint64_t seed;  /* of this block's dropout */
 } BlockInput;
 
 /* What the forward pass keeps for the backward pass; lies in the arena. */

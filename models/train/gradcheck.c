@@ -108,7 +108,8 @@ static double total_loss(Check *c, real *gradient) {
         model_set_value(m, i, 0, m->tensors[i].rows, false);
     for (int i = 0; i < model_pack_jobs(m); i++)
         model_pack(m, i, &c->scratch);
-    PassOptions o = {.loss_scale = c->scale, .z_loss = Z_LOSS, .gradient = gradient};
+    Noise noise = {.dropout = 0.2, .seed = 5};
+    PassOptions o = {.loss_scale = c->scale, .z_loss = Z_LOSS, .gradient = gradient, .noise = &noise};
     Tally t = network_pass(m, &c->arena, c->groups, GROUPS, &o);
     if (gradient)
         for (int i = 0; i < model_pack_jobs(m); i++)

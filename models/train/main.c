@@ -32,6 +32,7 @@ static const char USAGE[] =
     "(0.15)\n"
     "  --synonyms FILE     token ids and their synonyms (python3 -m data.synonyms --ids FILE)\n"
     "  --swap F            part of the words with synonyms replaced, in every other query and tool (0.25)\n"
+    "  --dropout F         part of what attention hands on set to 0 while training (0)\n"
     "  --muon-lr X         Muon learning rate, for matrices (0.02)\n"
     "  --weight-decay X    of matrices, times the learning rate (0.01)\n"
     "  --clip X            largest gradient norm (1); 0: any\n"
@@ -52,7 +53,7 @@ typedef struct {
     bool resume;
     long dev_steps, dev_groups, dump_groups, examples, batch, threads, seed, nice, unit;
     double dev_minutes, save_seconds, log_seconds, lr, muon_lr, weight_decay, clip, z_loss, warmup,
-        decay, qat_from, embedding_lr, token_drop, swap;
+        decay, qat_from, embedding_lr, token_drop, swap, dropout;
 } Options;
 
 static long integer(const char *option, const char *text, long low, long high) {
@@ -99,7 +100,8 @@ static bool parse_number(Options *o, const char *name, const char *value) {
                  {"--qat-from", &o->qat_from, 1},
                  {"--embedding-lr", &o->embedding_lr, 10},
                  {"--token-drop", &o->token_drop, 1},
-                 {"--swap", &o->swap, 1}};
+                 {"--swap", &o->swap, 1},
+                 {"--dropout", &o->dropout, 0.9}};
     const struct {
         const char *name;
         long *to, low, high;
@@ -364,7 +366,7 @@ int main(int count, char **arguments) {
                             .clip = o.clip,
                             .z_loss = o.z_loss,
                             .embedding_rate = o.embedding_lr,
-                            .noise = {.drop = o.token_drop, .swap = o.swap, .synonyms = o.synonyms ? &synonyms : NULL},
+                            .noise = {.dropout = o.dropout, .drop = o.token_drop, .swap = o.swap, .synonyms = o.synonyms ? &synonyms : NULL},
                             .unit_rows = (int)o.unit});
     if (o.resume)
         checkpoint_resume(o.out, &trainer);

@@ -137,8 +137,16 @@ typedef struct {
     real *query, *key; /* for the pointer */
 } Pass;
 
-static void forward(const Model *m, Arena *a, Pass *p) {
+/* `in` with the dropout of layer `layer`. */
+static const BlockInput *seeded(const BlockInput *in, int layer, BlockInput *room) {
+    *room = *in;
+    room->seed += (uint64_t)layer;
+    return room;
+}
+
+static void forward(const Model *m, Arena *a, Pass *p, const Noise *noise) {
     const Config *c = &m->config;
+    BlockInput in;
     const Unit *u = &p->unit;
     size_t d = (size_t)c->d, rows = (size_t)u->rows, steps = (size_t)u->decision_count;
     p->encoder = arena_get(a, (size_t)c->encoder_layers * sizeof(BlockState));
@@ -147,14 +155,16 @@ static void forward(const Model *m, Arena *a, Pass *p) {
     p->state_hat = arena_acts(a, rows * d);
     p->states = arena_acts(a, rows * d);
     p->state_inverse = arena_reals(a, rows);
-    p->in_encoder = (BlockInput){&u->encoder, u->rows, u->positions, NULL, 0};
-    p->in_self = (BlockInput){&u->self, u->decision_count, u->steps, NULL, 0};
-    p->in_cross = (BlockInput){&u->cross, u->decision_count, NULL, p->states, u->rows};
+    double dropout = noise ? noise->dropout : 0;
+    uint64_t seed = noise ? noise->seed << 16 : 0;
+    p->in_encoder = (BlockInput){&u->encoder, u->rows, u->positions, NULL, 0, dropout, seed};
+    p->in_self = (BlockInput){&u->self, u->decision_count, u->steps, NULL, 0, dropout, seed + 256};
+    p->in_cross = (BlockInput){&u->cross, u->decision_count, NULL, p->states, u->rows, dropout, seed + 512};
 
     real *x = arena_reals(a, rows * d), *y = arena_reals(a, steps * d);
     embed(m, u, x);
     for (int i = 0; i < c->encoder_layers; i++)
-        block_forward(m, &m->encoder[i], &p->in_encoder, a, x, &p->encoder[i]);
+        block_forward(m, &m->encoder[i], seeded(&p->in_encoder, i, &in), a, x, &p->encoder[i]);
     norm_forward(x, u->rows, c->d, p->state_hat, p->state_inverse);
     apply_gain(model_value(m, m->encoder_norm), p->state_hat, u->rows, c->d, p->states);
 
@@ -162,8 +172,8 @@ static void forward(const Model *m, Arena *a, Pass *p) {
     to_act(start, model_value(m, m->start), d);
     decoder_input(m, u, p->states, start, y);
     for (int i = 0; i < c->decoder_layers; i++) {
-        block_forward(m, &m->self[i], &p->in_self, a, y, &p->self[i]);
-        block_forward(m, &m->cross[i], &p->in_cross, a, y, &p->cross[i]);
+        block_forward(m, &m->self[i], seeded(&p->in_self, i, &in), a, y, &p->self[i]);
+        block_forward(m, &m->cross[i], seeded(&p->in_cross, i, &in), a, y, &p->cross[i]);
     }
     p->final_hat = arena_acts(a, steps * d);
     p->final_inverse = arena_reals(a, steps);
@@ -179,6 +189,7 @@ static void backward(const Model *m, Arena *a, const Pass *p, const real *d_quer
                      const real *d_key, real *gradient) {
     const Config *c = &m->config;
     const Unit *u = &p->unit;
+    BlockInput in;
     size_t d = (size_t)c->d, rows = (size_t)u->rows, steps = (size_t)u->decision_count;
     act *gq = arena_acts(a, steps * d), *gk = arena_acts(a, rows * d);
     to_act(gq, d_query, steps * d);
@@ -192,15 +203,15 @@ static void backward(const Model *m, Arena *a, const Pass *p, const real *d_quer
     gemm(u->rows, c->d, c->d, gemm_rows(gk, c->d), m->pointer_k_pack_t, d_states, c->d, false);
     norm_backward(d_final, p->final_hat, p->final_inverse, u->decision_count, c->d, dy);
     for (int i = c->decoder_layers - 1; i >= 0; i--) {
-        block_backward(m, &m->cross[i], &p->in_cross, a, &p->cross[i], gradient, dy, d_states);
-        block_backward(m, &m->self[i], &p->in_self, a, &p->self[i], gradient, dy, NULL);
+        block_backward(m, &m->cross[i], seeded(&p->in_cross, i, &in), a, &p->cross[i], gradient, dy, d_states);
+        block_backward(m, &m->self[i], seeded(&p->in_self, i, &in), a, &p->self[i], gradient, dy, NULL);
     }
     decoder_input_backward(m, u, dy, d_states, gradient);
     apply_gain_backward(model_value(m, m->encoder_norm), p->state_hat, u->rows, c->d, d_states,
                         gradient + m->tensors[m->encoder_norm].offset);
     norm_backward(d_states, p->state_hat, p->state_inverse, u->rows, c->d, dx);
     for (int i = c->encoder_layers - 1; i >= 0; i--)
-        block_backward(m, &m->encoder[i], &p->in_encoder, a, &p->encoder[i], gradient, dx, NULL);
+        block_backward(m, &m->encoder[i], seeded(&p->in_encoder, i, &in), a, &p->encoder[i], gradient, dx, NULL);
     embed_backward(m, u, dx, gradient);
 }
 
@@ -211,7 +222,7 @@ Tally network_pass(const Model *m, Arena *a, const Group *const *groups, int cou
     unit_make(&p.unit, a, &m->config, groups, count);
     if (o->noise)
         noise_apply(o->noise, p.unit.tokens, p.unit.rows);
-    forward(m, a, &p);
+    forward(m, a, &p, o->noise);
     size_t d = (size_t)m->config.d;
     real *d_query = NULL, *d_key = NULL;
     if (o->gradient) {

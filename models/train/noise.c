@@ -62,6 +62,16 @@ static uint64_t limit_of(double part) {
     return part <= 0 ? 0 : (uint64_t)(part * 18446744073709549568.0);
 }
 
+void noise_mask(double part, uint64_t seed, int row, real *mask, int width) {
+    uint32_t limit = (uint32_t)(part * 4294967295.0), base = (uint32_t)draw(seed + (uint64_t)row * 0x9e3779b97f4a7c15u);
+    real up = (real)(1 / (1 - part));
+    for (int j = 0; j < width; j++) { /* 32 bits each, so that the compiler makes vectors of it */
+        uint32_t h = (base ^ (uint32_t)j * 0x9e3779b1u) * 0x85ebca6bu;
+        h = (h ^ h >> 15) * 0xc2b2ae35u;
+        mask[j] = (h ^ h >> 13) < limit ? 0 : up;
+    }
+}
+
 void noise_apply(const Noise *n, int32_t *tokens, int rows) {
     uint64_t drop = limit_of(n->drop), swap = n->synonyms ? limit_of(n->swap) : 0;
     bool noisy = false, query = false;

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "vec.h"
+
 /* ids[first[t] .. first[t + 1]) may stand for token t. */
 typedef struct {
     int *first; /* (vocab + 1) */
@@ -15,6 +17,7 @@ typedef struct {
 Synonyms synonyms_read(const char *path, int vocab);
 
 typedef struct {
+    double dropout;           /* part of the numbers that attention hands on set to 0, the others scaled up */
     double drop;              /* part of a noisy query's words read as <unk> */
     double swap;              /* part of the words that have synonyms, in noisy queries and tools */
     const Synonyms *synonyms; /* null: none */
@@ -22,6 +25,10 @@ typedef struct {
 } Noise;
 
 /* tokens: id | class << 16, segments beginning with <tool> or <query>. */
+/* The factors of one row of `width` (a multiple of LANES) numbers: 0 with probability `part`, else 1 / (1 - part);
+ * the same for the same seed and row. */
+void noise_mask(double part, uint64_t seed, int row, real *mask, int width);
+
 void noise_apply(const Noise *n, int32_t *tokens, int rows);
 
 #endif

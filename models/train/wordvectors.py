@@ -41,33 +41,36 @@ class SentenceEncoder:
 
     def encode(self, ids: np.ndarray) -> np.ndarray:
         """[batch, tokens] -> mean of the last hidden states [batch, WIDTH]."""
-        w, n = self.w, ids.shape[1]
-        x = w["embeddings.word_embeddings.weight"][ids] + w["embeddings.position_embeddings.weight"][:n]
-        x = self._norm(x + w["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm")
-        for layer in range(LAYERS):
-            p = f"encoder.layer.{layer}."
-            heads = [self._linear(x, p + f"attention.self.{k}").reshape(len(ids), n, HEADS, -1).transpose(0, 2, 1, 3)
-                     for k in ("query", "key", "value")]
-            scores = heads[0] @ heads[1].transpose(0, 1, 3, 2) / np.sqrt(WIDTH / HEADS).astype("f4")
-            weights = np.exp(scores - scores.max(-1, keepdims=True))
-            mixed = (weights / weights.sum(-1, keepdims=True)) @ heads[2]
-            mixed = mixed.transpose(0, 2, 1, 3).reshape(len(ids), n, WIDTH)
-            x = self._norm(x + self._linear(mixed, p + "attention.output.dense"), p + "attention.output.LayerNorm")
-            hidden = _gelu(self._linear(x, p + "intermediate.dense"))
-            x = self._norm(x + self._linear(hidden, p + "output.dense"), p + "output.LayerNorm")
-        return x.mean(1)
+        return forward(np, self.w, ids)
 
-    def _linear(self, x: np.ndarray, name: str) -> np.ndarray:
-        return x @ self.w[name + ".weight"].T + self.w[name + ".bias"]
 
-    def _norm(self, x: np.ndarray, name: str) -> np.ndarray:
+def forward(xp, w: dict, ids):
+    """BERT's forward pass in the array module `xp` (numpy, or jax.numpy under jit): [batch, tokens] -> [batch, WIDTH]."""
+    n = ids.shape[1]
+
+    def linear(x, name: str):
+        return x @ w[name + ".weight"].T + w[name + ".bias"]
+
+    def norm(x, name: str):
         centred = x - x.mean(-1, keepdims=True)
-        scale = np.sqrt((centred * centred).mean(-1, keepdims=True) + EPSILON)
-        return centred / scale * self.w[name + ".weight"] + self.w[name + ".bias"]
+        scale = xp.sqrt((centred * centred).mean(-1, keepdims=True) + EPSILON)
+        return centred / scale * w[name + ".weight"] + w[name + ".bias"]
 
-
-def _gelu(x: np.ndarray) -> np.ndarray:
-    return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi).astype("f4") * (x + 0.044715 * x**3)))
+    x = w["embeddings.word_embeddings.weight"][ids] + w["embeddings.position_embeddings.weight"][:n]
+    x = norm(x + w["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm")
+    for layer in range(LAYERS):
+        p = f"encoder.layer.{layer}."
+        heads = [linear(x, p + f"attention.self.{k}").reshape(len(ids), n, HEADS, -1).transpose(0, 2, 1, 3)
+                 for k in ("query", "key", "value")]
+        scores = heads[0] @ heads[1].transpose(0, 1, 3, 2) / xp.sqrt(WIDTH / HEADS).astype("float32")
+        weights = xp.exp(scores - scores.max(-1, keepdims=True))
+        mixed = (weights / weights.sum(-1, keepdims=True)) @ heads[2]
+        mixed = mixed.transpose(0, 2, 1, 3).reshape(len(ids), n, WIDTH)
+        x = norm(x + linear(mixed, p + "attention.output.dense"), p + "attention.output.LayerNorm")
+        hidden = linear(x, p + "intermediate.dense")
+        hidden = 0.5 * hidden * (1 + xp.tanh(0.7978845608 * (hidden + 0.044715 * hidden**3)))
+        x = norm(x + linear(hidden, p + "output.dense"), p + "output.LayerNorm")
+    return x.mean(1)
 
 
 def _read_f32(path: Path) -> dict[str, np.ndarray]:
