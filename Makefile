@@ -17,8 +17,8 @@ CORE_OBJ := $(CORE_SRC:src/%.c=$(BUILD)/obj/%.o)
 CLI_OBJ  := $(CLI_SRC:src/%.c=$(BUILD)/obj/%.o)
 HEADERS  := $(wildcard src/*.h)
 
-.PHONY: all help deps deps-test run test test-c test-js bench eval demo clean
-all: $(BUILD)/thimble wasm
+.PHONY: all help deps deps-test run test test-c test-js bench eval golden demo clean
+all: $(BUILD)/thimble package
 
 help:
 	@echo "make run    build everything and route a sample request"
@@ -86,7 +86,7 @@ run: deps node_modules
 	@echo '"$(SAMPLE)", native:'
 	@$(BUILD)/thimble route --model $(MODEL) --tools tests/data/home.json --time "$(SAMPLE)"
 	@echo 'and as WebAssembly in Node:'
-	@node js/bin/thimble.js --tools tests/data/home.json --time "$(SAMPLE)"
+	@node dist/cli.js --tools tests/data/home.json --time "$(SAMPLE)"
 
 demo: deps node_modules
 	@$(MAKE) --no-print-directory -s all
@@ -121,7 +121,7 @@ test-c: $(TESTS) $(SAN_TESTS) $(FUZZERS) $(BUILD)/thimble
 	@set -e; for t in $(SAN_TESTS) $(FUZZERS); do echo "== $$t (sanitizers)"; $$t; done
 	node --test tests/decisions.test.js
 
-test-js: node_modules wasm $(BUILD)/thimble
+test-js: node_modules package $(BUILD)/thimble
 	npm test --silent
 
 # ---- measurements ---------------------------------------------------------------------------------
@@ -130,8 +130,13 @@ bench: all
 	$(BUILD)/thimble bench --model $(MODEL)
 	node tests/bench.js
 
+# Accuracy, then robustness: the same requests with the tools shuffled, wrapped, renamed or without descriptions.
 eval: $(BUILD)/thimble
-	@for f in models/data/dev/*.jsonl; do node tests/eval.js $$f; done
+	@for v in plain shuffled openai renamed nodesc; do node tests/eval.js models/data/dev/*.jsonl --variant $$v; done
+
+# The golden files of Needle 1 that are too large to commit; needs python3 with numpy.
+golden:
+	PYTHONPATH=models python3 -m needle1.golden all $(BUILD)/golden
 
 clean:
 	rm -rf $(BUILD) dist
