@@ -17,6 +17,8 @@ CORE_OBJ := $(CORE_SRC:src/%.c=$(BUILD)/obj/%.o)
 CLI_OBJ  := $(CLI_SRC:src/%.c=$(BUILD)/obj/%.o)
 HEADERS  := $(wildcard src/*.h)
 
+# Objects that only tests need are kept all the same: the next run is quicker.
+.SECONDARY:
 .PHONY: all help deps deps-test run test test-c test-js bench eval golden demo clean
 all: $(BUILD)/thimble package
 
