@@ -129,8 +129,7 @@ test-js: node_modules package $(BUILD)/thimble
 # ---- measurements ---------------------------------------------------------------------------------
 
 bench: all
-	$(BUILD)/thimble bench --model $(MODEL)
-	node tests/bench.js
+	@node $(shell node --experimental-wasm-relaxed-simd -e 0 2>/dev/null && echo --experimental-wasm-relaxed-simd) tests/bench.js
 
 # Accuracy, then robustness: the same requests with the tools shuffled, wrapped, renamed or without descriptions.
 eval: $(BUILD)/thimble

@@ -17,11 +17,16 @@ function indexMap(text: string): (offset: number) => number {
 
 type Span = [number, number] | [number, number][] | null;
 
-export function toResult(json: string, query: string, prefillMs: number, decodeMs: number): RouteResult {
+/** maxCalls: 0, or a limit for engines that leave it to the loader. */
+export function toResult(json: string, query: string, maxCalls: number, prefillMs: number, decodeMs: number): RouteResult {
   const answer = JSON.parse(json);
+  if (maxCalls && answer.calls.length > maxCalls) {
+    answer.calls.length = maxCalls;
+    answer.stop = 'length';
+  }
   const index = indexMap(query);
   const convert = (span: any): Span => span && (typeof span[0] === 'number' ? span.map(index) : span.map(convert));
-  for (const call of answer.calls) for (const detail of call.details) detail.span = convert(detail.span);
+  for (const call of answer.calls) for (const detail of call.details ??= []) detail.span = convert(detail.span);
   const { promptTokens, decisions, forced } = answer.usage;
   return { ...answer, usage: { promptTokens, outputTokens: decisions, forcedTokens: forced }, timings: { prefillMs, decodeMs } };
 }

@@ -3,7 +3,7 @@
  *
  *   node js/build.js [--out dist] [--model models/tiny] [--no-types]
  *
- * Needs engine.wasm and engine-relaxed.wasm in the output folder (make wasm) and model.safetensors and vocab.txt in the model's. */
+ * Needs the four wasm modules in the output folder (make wasm) and model.safetensors and vocab.txt in the model's. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, copyFileSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -52,6 +52,8 @@ function metadata(path) {
   return JSON.parse(file.toString('utf8', 8, 8 + length)).__metadata__ ?? {};
 }
 
+const engines = (name) => ({ baseline: describe(`${name}.wasm`), relaxed: describe(`${name}-relaxed.wasm`) });
+
 function writeManifest() {
   for (const { from, url } of FILES) copyFileSync(join(values.model, from), join(out, url));
   const { format = 'needle1', name = 'tiny' } = metadata(join(out, 'model.bin'));
@@ -62,7 +64,7 @@ function writeManifest() {
     license: 'MIT',
     parts,
     totalBytes: parts.reduce((sum, part) => sum + part.bytes, 0),
-    engine: { baseline: describe('engine.wasm'), relaxed: describe('engine-relaxed.wasm') },
+    engine: { ...engines('engine'), needle1: engines('needle') },
   };
   writeFileSync(join(out, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
@@ -76,7 +78,7 @@ async function bundle(manifest) {
     format: 'esm',
     charset: 'utf8',
     logLevel: 'warning',
-    define: { __PARTS__: JSON.stringify(manifest.parts), __ENGINES__: JSON.stringify(manifest.engine), __VERSION__: JSON.stringify(version) },
+    define: { __FORMAT__: JSON.stringify(manifest.format), __PARTS__: JSON.stringify(manifest.parts), __ENGINES__: JSON.stringify(manifest.engine), __VERSION__: JSON.stringify(version) },
   };
   for (const { name, format } of ALONE) {
     await build({ ...common, entryPoints: [source(name)], outfile: join(out, `${name}.js`), format, target: TARGET });
@@ -90,7 +92,7 @@ async function bundle(manifest) {
 }
 
 for (const name of readdirSync(out).filter((n) => n.startsWith('chunk-'))) rmSync(join(out, name));
-for (const file of ['engine.wasm', 'engine-relaxed.wasm']) {
+for (const file of ['engine.wasm', 'engine-relaxed.wasm', 'needle.wasm', 'needle-relaxed.wasm']) {
   if (!existsSync(join(out, file))) throw new Error(`${join(out, file)} is missing: run "make wasm" first`);
 }
 await bundle(writeManifest());

@@ -1,5 +1,5 @@
 /** Calls across a message port, in both directions, with errors and aborts. */
-import { fromWire, toWire, type WireError } from './errors.js';
+import { fromWire, throwIfAborted, toWire, type WireError } from './errors.js';
 
 /** What browser, Deno and Node ports have in common; Node's can let the process end. */
 export interface Port {
@@ -37,7 +37,7 @@ export class Channel {
 
   call<T>(op: string, argument?: unknown, signal?: AbortSignal, transfer: Transferable[] = []): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      if (signal?.aborted) throw signal.reason;
+      throwIfAborted(signal);
       if (this.#broken) throw this.#broken;
       const id = this.#next++;
       const abort = (): void => {

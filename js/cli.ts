@@ -1,17 +1,23 @@
 #!/usr/bin/env node
 /** npx thimble "turn on the lights" --tools tools.json */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { toOpenAI } from './adapters.js';
-import { createRouter, RouterError } from './node.js';
+import { toMCP, toOpenAI } from './adapters.js';
+import { createRouter, RouterError, type RouterOptions } from './node.js';
 
 const USAGE = `usage: thimble "request" --tools FILE [options]
 
+Prints the calls as JSON: [{"name": .., "arguments": {..}}, ..], [] if no tool fits.
+
   --tools FILE        tool list as JSON, any dialect; - reads standard input
-  --model PATH|URL    weights, a folder with model.safetensors and vocab.txt, or a manifest (default: the model in the package)
-  --max-calls N       1 to 8
+  --model PATH|URL    a manifest, weights with vocab.txt beside them, or a folder that holds manifest.json, or
+                      model.safetensors or needle.safetensors, and vocab.txt (default: the model in the package)
+  --numeric fast|exact, --grammar strict|needle1|free, --max-calls N
+                      as the options of createRouter() and route()
   --lenient           ignore schema keywords that cannot be enforced
-  --openai            print an OpenAI choice instead of the whole result
+  --openai            print an OpenAI choice instead
+  --all               print the whole result instead: confidence, spans, figures
   --time              print milliseconds to standard error
   --version, --help`;
 
@@ -28,14 +34,23 @@ async function readTools(path: string): Promise<string> {
   });
 }
 
+/** In a folder, the file to load. */
+async function findModel(path: string): Promise<string> {
+  const names = await readdir(path).catch(() => null);
+  if (!names) return path;
+  const name = ['manifest.json', 'model.safetensors', 'needle.safetensors'].find((n) => names.includes(n));
+  if (!name) throw new RouterError('E_OPTION', `--model: the folder ${path} holds no manifest.json, model.safetensors or needle.safetensors.`);
+  return join(path, name);
+}
+
 async function main(): Promise<void> {
   let parsed;
   try {
     parsed = parseArgs({
       allowPositionals: true,
       options: {
-        tools: { type: 'string' }, model: { type: 'string' }, 'max-calls': { type: 'string' },
-        lenient: { type: 'boolean' }, openai: { type: 'boolean' }, time: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' },
+        tools: { type: 'string' }, model: { type: 'string' }, numeric: { type: 'string' }, grammar: { type: 'string' }, 'max-calls': { type: 'string' },
+        lenient: { type: 'boolean' }, openai: { type: 'boolean' }, all: { type: 'boolean' }, time: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' },
       },
     });
   } catch (cause) {
@@ -47,7 +62,9 @@ async function main(): Promise<void> {
   if (positionals.length !== 1 || !values.tools) throw new RouterError('E_OPTION', `one request and --tools are needed.\n\n${USAGE}`);
   const tools = await readTools(values.tools);
   const begin = performance.now();
-  const router = await createRouter(values.model ? { weights: values.model } : {});
+  const router = await createRouter({
+    ...(values.model ? { weights: await findModel(values.model) } : {}), numeric: values.numeric, grammar: values.grammar,
+  } as RouterOptions); // which checks what they are
   const ready = performance.now();
   const result = await router.route(positionals[0]!, tools, {
     ...(values['max-calls'] ? { maxCalls: Number(values['max-calls']) } : {}),
@@ -55,8 +72,9 @@ async function main(): Promise<void> {
   });
   const { prefillMs, decodeMs } = result.timings;
   const ms = [ready - begin, performance.now() - ready, prefillMs, decodeMs].map((t) => t.toFixed(1));
-  if (values.time) console.error(`load ${ms[0]} ms, route ${ms[1]} ms (tools and request; request alone ${ms[2]} + ${ms[3]} ms)`);
-  console.log(JSON.stringify(values.openai ? toOpenAI(result) : result, null, 2));
+  if (values.time) console.error(`load ${ms[0]} ms, route ${ms[1]} ms (of these encode ${ms[2]} ms, decode ${ms[3]} ms; the rest reads the tools)`);
+  const output = values.all ? result : values.openai ? toOpenAI(result) : toMCP(result);
+  console.log(JSON.stringify(output));
 }
 
 declare const __VERSION__: string;

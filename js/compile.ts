@@ -28,7 +28,7 @@ async function compileBytes(bytes: Uint8Array<ArrayBuffer>, url: string): Promis
   if (hex(bytes.subarray(0, 4)) !== '0061736d') {
     const html = bytes[0] === 0x3c;
     throw new RouterError('E_NOT_WASM', `${url} ${html ? 'returned HTML' : 'is not WebAssembly'} (it starts with ${hex(bytes.subarray(0, 4)) || 'nothing'}).`,
-      { url, hint: html ? 'Your server probably answered with index.html; see docs/bundlers.md.' : 'See docs/bundlers.md for how bundlers find the file.' });
+      { url, hint: html ? 'Your server probably answered with index.html; see "Bundlers" in js/README.md.' : 'See "Bundlers" in js/README.md.' });
   }
   try {
     return await WebAssembly.compile(bytes);
@@ -38,7 +38,7 @@ async function compileBytes(bytes: Uint8Array<ArrayBuffer>, url: string): Promis
       throw new RouterError('E_WASM_BLOCKED', `the page or host forbids compiling WebAssembly (${text}).`,
         { url, cause, hint: "Add script-src 'wasm-unsafe-eval' to the Content-Security-Policy; on Cloudflare Workers import from 'thimble', so that the module is static." });
     }
-    throw new RouterError('E_NOT_WASM', `${url} does not compile: ${text}.`, { url, cause, hint: 'The file is damaged or of another version; see docs/bundlers.md.' });
+    throw new RouterError('E_NOT_WASM', `${url} does not compile: ${text}.`, { url, cause, hint: 'The file is damaged or of another version; see "Bundlers" in js/README.md.' });
   }
 }
 
@@ -64,17 +64,18 @@ async function ownBytes(url: string, file: ManifestFile | undefined, fetcher: ty
   return bytes;
 }
 
-export interface Compiled { module: WebAssembly.Module; url: string; simd: 'baseline' | 'relaxed' }
+export interface Compiled { module: WebAssembly.Module; url: string; simd: 'baseline' | 'relaxed'; needle: boolean }
 
-export async function compile(made: Plan, platform: Platform, fetcher: typeof fetch, store: CacheLike | null, signal?: AbortSignal): Promise<Compiled> {
+/** needle: for Needle 1's weights. */
+export async function compile(made: Plan, needle: boolean, platform: Platform, fetcher: typeof fetch, store: CacheLike | null, signal?: AbortSignal): Promise<Compiled> {
   const simd = chooseSimd(made.simd);
-  const source: Plan['wasm'] | string = made.wasm ?? platform.engine!(simd);
-  if (source instanceof WebAssembly.Module) return { module: source, url: 'the module given', simd };
+  const source: Plan['wasm'] | string = made.wasm ?? platform.engine!(simd, needle);
+  if (source instanceof WebAssembly.Module) return { module: source, url: 'the module given', simd, needle };
   if (typeof source !== 'string') {
     const bytes = new Uint8Array(await new Response(source).arrayBuffer());
-    return { module: await compileBytes(bytes, 'the bytes given as wasm'), url: 'the bytes given as wasm', simd };
+    return { module: await compileBytes(bytes, 'the bytes given as wasm'), url: 'the bytes given as wasm', simd, needle };
   }
-  const file = made.wasm === undefined && !(source as string).startsWith('file:') ? ENGINES[simd] : undefined;
+  const file = made.wasm === undefined && !(source as string).startsWith('file:') ? (needle ? ENGINES.needle1 : ENGINES)[simd] : undefined;
   const bytes = await ownBytes(source, file, fetcher, store, signal);
-  return { module: await compileBytes(bytes, source), url: source, simd };
+  return { module: await compileBytes(bytes, source), url: source, simd, needle };
 }

@@ -21,7 +21,7 @@ async function create(options: RouterOptions, platform: Platform): Promise<Route
     if (platform.openHere) return platform.openHere(made, hooksOf(options));
     throw new RouterError('E_OPTION', "worker: false is for the entry with the engine in it: 'thimble/inline'.");
   }
-  if (worker === true && !platform.spawn) throw new RouterError('E_OPTION', 'there are no workers in this runtime: leave `worker` out.');
+  if (worker === true && !platform.spawn) throw new RouterError('E_OPTION', 'this runtime has no workers: leave `worker` out.');
   return RemoteRouter.open(made, hooksOf(options), platform, worker === true ? undefined : worker);
 }
 

@@ -26,7 +26,11 @@ interface Exports {
   thimble_count(list: number): number;
   thimble_encode(list: number, request: number, bytes: number, maxCalls: number, choice: number, tool: number, toolBytes: number): number;
   thimble_decode(): number;
-  thimble_rank(k: number): number;
+  /** Of engine.wasm only. */
+  thimble_rank?(k: number): number;
+  /** Of needle.wasm only (wasm/needle1.c). */
+  thimble_needle?(grammar: number, maxTokens: number): void;
+  thimble_retrieve?(list: number, request: number, bytes: number, k: number): number;
 }
 
 /** Room in the wasm memory for bytes that are still arriving. */
@@ -37,10 +41,20 @@ const decoder = new TextDecoder();
 
 export const utf8 = (text: string): Uint8Array => encoder.encode(text);
 
+/** A request as the engine takes it; numbers as in wasm/shim.c. */
+export interface Request {
+  query: string;
+  maxCalls: number;
+  maxTokens: number;
+  choice: number;
+  tool: string;
+}
+
 export class Engine {
   /** After a trap the memory may be inconsistent: the instance must not be used any more. */
   dead = false;
   #exports: Exports;
+  #grammar = 0;
 
   private constructor(exports: Exports) {
     this.#exports = exports;
@@ -112,9 +126,16 @@ export class Engine {
 
   // ---- model, lists, routes ----
 
-  /** Both regions are the engine's from then on: it reads them in place. */
-  open(weights: Region, vocabulary: Region): void {
-    this.#status(this.#run((e) => e.thimble_open(weights.pointer, weights.bytes, vocabulary.pointer, vocabulary.bytes, 0, 0)));
+  /** Both regions are the engine's from then on. grammar: tb_needle_grammar. */
+  open(weights: Region, vocabulary: Region, exact: boolean, grammar: number): void {
+    this.#status(this.#run((e) => e.thimble_open(weights.pointer, weights.bytes, vocabulary.pointer, vocabulary.bytes, Number(exact), 0)));
+    if (grammar && !this.#exports.thimble_needle) throw new RouterError('E_OPTION', "this model's answers are always strict: `grammar` is for Needle 1's weights.");
+    this.#grammar = grammar;
+    this.#configure(0);
+  }
+
+  #configure(maxTokens: number): void {
+    this.#run((e) => e.thimble_needle?.(this.#grammar, maxTokens));
   }
 
   info(): { model: string; format: string; kernels: string; abi: number } {
@@ -124,6 +145,7 @@ export class Engine {
 
   /** A list's handle, from JSON text or from the bytes of save(). */
   prepare(source: string | Uint8Array, lenient: boolean): number {
+    this.#configure(0);
     return this.#status(typeof source === 'string'
       ? this.#with([utf8(source)], (e, text) => e.thimble_prepare(text!.pointer, text!.bytes, Number(lenient)))
       : this.#with([source], (e, saved) => e.thimble_load(saved!.pointer, saved!.bytes)));
@@ -144,19 +166,25 @@ export class Engine {
 
   /** Encodes the query, calls `between` (the place to look at a clock or a signal), decides; the answer as
    * the engine's JSON text. */
-  route(list: number, query: string, maxCalls: number, choice: number, tool: string, between: () => void): string {
-    return this.#encoded(list, query, maxCalls, choice, tool, between, (e) => e.thimble_decode());
-  }
-
-  rank(list: number, query: string, limit: number): string {
-    return this.#encoded(list, query, 0, 0, '', () => {}, (e) => e.thimble_rank(limit));
-  }
-
-  #encoded(list: number, query: string, maxCalls: number, choice: number, tool: string, between: () => void, decide: (e: Exports) => number): string {
+  route(list: number, { query, maxCalls, maxTokens, choice, tool }: Request, between: () => void): string {
+    this.#configure(maxTokens);
     return this.#with([utf8(query), utf8(tool)], (e, request, name) => {
       this.#status(e.thimble_encode(list, request!.pointer, request!.bytes, maxCalls, choice, name!.pointer, name!.bytes));
       between();
-      this.#status(decide(e));
+      this.#status(e.thimble_decode());
+      return this.#output();
+    });
+  }
+
+  rank(list: number, query: string, limit: number): string {
+    return this.#with([utf8(query)], (e, request) => {
+      const { pointer, bytes } = request!;
+      if (e.thimble_retrieve) {
+        this.#status(e.thimble_retrieve(list, pointer, bytes, limit));
+      } else {
+        this.#status(e.thimble_encode(list, pointer, bytes, 0, 0, 0, 0));
+        this.#status(e.thimble_rank!(limit));
+      }
       return this.#output();
     });
   }

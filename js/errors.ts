@@ -12,17 +12,16 @@ const STATUS: readonly ErrorCode[] = ['E_FORMAT', 'E_JSON', 'E_TOOLS', 'E_SCHEMA
 
 export class RouterError extends Error {
   override name = 'RouterError';
-  readonly code: ErrorCode;
+  declare readonly code: ErrorCode;
   /** The file concerned. */
-  readonly url?: string;
+  declare readonly url?: string;
   /** What to do about it, where that is not in the message. */
-  readonly hint?: string;
+  declare readonly hint?: string;
 
   constructor(code: ErrorCode, message: string, more: { url?: string; hint?: string; cause?: unknown } = {}) {
-    super(`${code}: ${message}${more.hint ? ` ${more.hint}` : ''}`, 'cause' in more ? { cause: more.cause } : undefined);
-    this.code = code;
-    if (more.url !== undefined) this.url = more.url;
-    if (more.hint !== undefined) this.hint = more.hint;
+    const { cause, ...rest } = more;
+    super(`${code}: ${message}${more.hint ? ` ${more.hint}` : ''}`, cause === undefined ? undefined : { cause });
+    Object.assign(this, { code, ...rest });
   }
 }
 
@@ -41,7 +40,7 @@ export interface WireError { name: string; message: string; code?: ErrorCode; ur
 
 export function toWire(error: unknown): WireError {
   const { name, message, code, url, hint } = error as RouterError;
-  return error instanceof RouterError ? { name, message, code, url, hint } as WireError : { name: String(name), message: String(message ?? error) };
+  return { name: String(name), message: String(message ?? error), ...(error instanceof RouterError && { code, url, hint }) } as WireError;
 }
 
 export function fromWire(wire: WireError): Error {

@@ -2,7 +2,7 @@
 import { compile, type Compiled } from './compile.js';
 import { Engine, type Region } from './engine.js';
 import { RouterError, throwIfAborted } from './errors.js';
-import type { Hooks, Plan } from './options.js';
+import { GRAMMARS, type Hooks, type Plan } from './options.js';
 import { findParts } from './parts.js';
 import { cacheKey, warnOnce, type Part, type Platform } from './platform.js';
 import { ProgressMeter } from './progress.js';
@@ -41,7 +41,12 @@ class Sink implements Receiver {
 
   /** What is wrong with the file that was taken, or null. */
   problem(part: Part): string | null {
-    if (part.role === 'weights' && this.engine.view(this.region)[0] === 0x3c) return 'it is a web page (it starts with "<")';
+    const found = this.#difference(part);
+    const page = found && this.bytes > 0 && this.engine.view(this.region)[0] === 0x3c;
+    return page ? `it looks like a web page (it starts with "<"): ${found}` : found;
+  }
+
+  #difference(part: Part): string | null {
     if (this.excess || this.at !== this.bytes) {
       return `it should have ${this.bytes} bytes, got ${this.excess ? 'more' : this.at}`;
     }
@@ -52,8 +57,37 @@ class Sink implements Receiver {
   }
 }
 
-/** Files of this machine need no copy in a cache. */
+/** Files of this machine are no downloads, and need no copy in a cache. */
 const isFile = (url: string): boolean => url.startsWith('file:');
+
+// ---- files of which no manifest tells -----------------------------------------------------------------
+
+type Bytes = Blob | BufferSource;
+
+/** Gives every part its length, for which a file behind a bare URL is fetched. */
+async function measure(part: Part, fetcher: typeof fetch, signal: AbortSignal | undefined): Promise<Part> {
+  if (part.bytes !== undefined) return part;
+  const source = typeof part.source === 'string' ? await (await fetchOk(fetcher, part.url, 'E_FETCH', { signal })).blob() : part.source as Bytes;
+  throwIfAborted(signal);
+  return { ...part, source, bytes: source instanceof Blob ? source.size : source.byteLength };
+}
+
+/** What the file's own header says (models/FORMAT.md); a file that is none is left to the engine to refuse. */
+async function formatOf(source: Bytes): Promise<string> {
+  const piece = async (from: number, to: number): Promise<ArrayBuffer> => {
+    if (source instanceof Blob) return source.slice(from, to).arrayBuffer();
+    const view = source instanceof ArrayBuffer ? new Uint8Array(source) : new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+    return view.slice(from, to).buffer;
+  };
+  try {
+    const length = new DataView(await piece(0, 8)).getUint32(0, true);
+    return JSON.parse(new TextDecoder().decode(await piece(8, 8 + length))).__metadata__?.format ?? 'needle1';
+  } catch {
+    return 'thimble1';
+  }
+}
+
+// ---- loading ------------------------------------------------------------------------------------------
 
 interface Loading {
   engine: Engine;
@@ -89,7 +123,7 @@ async function keep(part: Part, region: Region, how: Loading): Promise<void> {
 }
 
 async function fromNetwork(part: Part, region: Region, how: Loading): Promise<void> {
-  const hashing = how.made.verify !== 'never' && !!part.sha256;
+  const hashing = !!part.sha256 && (how.made.verify === 'always' || how.made.verify === 'download' && !isFile(part.url));
   const sink = new Sink(how.engine, region, hashing, how.meter);
   let problem = null;
   for (const reload of [false, true]) {
@@ -120,26 +154,11 @@ async function loadKnown(part: Part, region: Region, how: Loading): Promise<bool
   return false;
 }
 
-/** A file of unknown length, into a region of its own. */
-async function loadUnknown(part: Part, how: Loading): Promise<Region> {
-  const response = typeof part.source === 'string'
-    ? await fetchOk(how.fetcher, part.url, 'E_FETCH', { signal: how.signal })
-    : new Response(part.source as BodyInit);
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  throwIfAborted(how.signal);
-  how.meter.file(bytes.length);
-  return how.engine.put(bytes);
-}
 
 /** All parts of one role, one behind the other. */
 async function loadRole(parts: Part[], how: Loading): Promise<{ region: Region; cached: boolean }> {
   let cached = true;
   how.meter.phase('weights');
-  if (parts.length === 1 && parts[0]!.bytes === undefined) {
-    const region = await loadUnknown(parts[0]!, how);
-    how.meter.fileDone(region.bytes, false);
-    return { region, cached: false };
-  }
   const region = how.engine.alloc(parts.reduce((sum, part) => sum + part.bytes!, 0));
   let at = 0;
   for (const part of parts) {
@@ -156,6 +175,9 @@ async function loadRole(parts: Part[], how: Loading): Promise<{ region: Region; 
 export interface Loaded extends Compiled {
   engine: Engine;
 }
+
+/** What the engine's copy of Needle 1's weights takes more than the file, with working memory while it opens. */
+const ROOM = 3 << 19;
 
 /** No cache is a reason to warn, never to fail. */
 async function openStore(made: Plan, hooks: Hooks, platform: Platform): Promise<CacheLike | null> {
@@ -193,17 +215,27 @@ export async function load(made: Plan, hooks: Hooks, platform: Platform, compile
   const meter = new ProgressMeter(hooks.onProgress);
   meter.phase('wasm');
   const store = await openStore(made, hooks, platform);
-  compiled ??= await compile(made, platform, fetcher, store, signal);
+  const model = await findParts(made, platform, manifestFetch(fetcher, store), signal);
+  const parts: Part[] = [];
+  for (const part of model.parts) parts.push(await measure(part, fetcher, signal));
+  if (!compiled) {
+    const format = model.format ?? await formatOf(parts.find((part) => part.role === 'weights')!.source as Bytes);
+    compiled = await compile(made, format === 'needle1', platform, fetcher, store, signal);
+  }
   const engine = await Engine.create(compiled.module, compiled.url);
-  const parts = await findParts(made, platform, manifestFetch(fetcher, store), signal);
-  meter.expect(parts.reduce((sum, part) => sum + (part.bytes ?? NaN), 0) || 0);
+  meter.expect(parts.reduce((sum, part) => sum + part.bytes!, 0));
   const how = { engine, made, fetcher, store, meter, signal };
   const vocabulary = await loadRole(parts.filter((part) => part.role === 'vocabulary'), how);
-  const weights = await loadRole(parts.filter((part) => part.role === 'weights'), how);
+  const files = parts.filter((part) => part.role === 'weights');
+  // Needle 1's weights are copied, then freed. With the copy before them, their room and the memory's end are one
+  // piece for working memory.
+  const room = compiled.needle && engine.alloc(files.reduce((sum, part) => sum + part.bytes!, ROOM));
+  const weights = await loadRole(files, how);
+  if (room) engine.free(room);
   throwIfAborted(signal);
   meter.phase('init');
   try {
-    engine.open(weights.region, vocabulary.region);
+    engine.open(weights.region, vocabulary.region, made.numeric === 'exact', GRAMMARS.indexOf(made.grammar));
   } catch (error) {
     if ((error as RouterError).code !== 'E_FORMAT' || !store || healed || !(weights.cached || vocabulary.cached)) throw error;
     // An entry of the right length but with wrong bytes: without it, the next attempt downloads.

@@ -64,5 +64,5 @@ export const node: Omit<Platform, 'spawn' | 'workerByDefault'> = {
   store: async () => diskStore(cacheFolder()),
   clear: () => rm(cacheFolder(), { recursive: true, force: true }),
   embedded: () => embeddedParts({ 'model.bin': here('./model.bin'), 'vocab.txt': here('./vocab.txt') }),
-  engine: (simd) => here(simd === 'relaxed' ? './engine-relaxed.wasm' : './engine.wasm'),
+  engine: (simd, needle) => here(`./${needle ? 'needle' : 'engine'}${simd === 'relaxed' ? '-relaxed' : ''}.wasm`),
 };

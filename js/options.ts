@@ -6,6 +6,9 @@ import type { CacheLike, Manifest, Progress, RouterOptions, Source } from './typ
 /** A source that can be read more than once and be posted to a worker. */
 export type Fixed = string | BufferSource | Blob;
 
+/** In the order of tb_needle_grammar. */
+export const GRAMMARS = ['strict', 'needle1', 'free'] as const;
+
 export interface Plan {
   weights?: Fixed | Manifest;
   vocabulary?: Fixed;
@@ -13,6 +16,8 @@ export interface Plan {
   simd: 'auto' | 'baseline' | 'relaxed';
   cache: 'auto' | 'none' | 'hook';
   verify: 'download' | 'always' | 'never';
+  numeric: 'fast' | 'exact';
+  grammar: (typeof GRAMMARS)[number];
   maxQueue: number;
   fetch: boolean;
 }
@@ -35,7 +40,7 @@ export function oneOf<T>(name: string, value: T | undefined, allowed: readonly T
 export function whole(name: string, value: number | undefined, lowest: number, highest: number, otherwise: number): number {
   if (value === undefined) return otherwise;
   if (Number.isInteger(value) && value >= lowest && value <= highest) return value;
-  throw new RouterError('E_OPTION', `${name} is ${String(value)}; it must be a whole number from ${lowest} to ${highest}.`);
+  throw new RouterError('E_OPTION', `${name} is ${value}; it must be a whole number from ${lowest} to ${highest}.`);
 }
 
 export const isManifest = (value: unknown): value is Manifest => Array.isArray((value as Manifest | undefined)?.parts);
@@ -58,6 +63,8 @@ export async function plan(options: RouterOptions, platform: Platform): Promise<
     simd: oneOf('simd', options.simd, ['auto', 'baseline', 'relaxed'] as const),
     verify: oneOf('verify', options.verify, ['download', 'always', 'never'] as const),
     cache: typeof cache === 'object' ? 'hook' : oneOf('cache', cache, ['auto', 'none'] as const),
+    numeric: oneOf('numeric', options.numeric, ['fast', 'exact'] as const),
+    grammar: oneOf('grammar', options.grammar, GRAMMARS),
     maxQueue: whole('maxQueue', options.maxQueue, 1, 1e9, 1000),
     fetch: !!options.fetch,
   };

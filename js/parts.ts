@@ -1,14 +1,14 @@
 /** Which files make up the model that a caller asked for, and whether they are in the cache. */
 import { RouterError } from './errors.js';
 import { isManifest, type Fixed, type Hooks, type Plan } from './options.js';
-import { cacheKey, type Part, type Platform } from './platform.js';
+import { FORMAT, cacheKey, type Part, type Platform } from './platform.js';
 import { fetchOk } from './transfer.js';
 import type { Manifest } from './types.js';
 
 function manifestParts(manifest: Manifest, base: string | undefined): Part[] {
   return manifest.parts.map((part, i) => {
     const good = /^(weights|vocabulary)$/.test(part.role) && /^[0-9a-f]{64}$/.test(part.sha256) && part.bytes > 0 && part.bytes < 2 ** 30;
-    if (!good) throw new RouterError('E_FORMAT', `${base ?? 'the manifest'}: parts[${i}] needs url, role (weights or vocabulary), bytes and sha256 (lower-case hex).`);
+    if (!good) throw new RouterError('E_FORMAT', `${base ?? 'the manifest'}: parts[${i}] needs url, role (weights or vocabulary), bytes and sha256.`);
     const url = new URL(part.url, base).href;
     return { role: part.role, source: url, url, bytes: part.bytes, sha256: part.sha256 };
   });
@@ -16,23 +16,35 @@ function manifestParts(manifest: Manifest, base: string | undefined): Part[] {
 
 const given = (role: Part['role'], source: Fixed): Part => ({ role, source, url: typeof source === 'string' ? source : `the ${role} given` });
 
+/** What makes up a model. */
+export interface Model {
+  parts: Part[];
+  /** Unknown where only the file itself tells. */
+  format?: string | undefined;
+}
+
 /** The files of the model: the package's own, a manifest's, or the two that the caller names. */
-export async function findParts(made: Pick<Plan, 'weights' | 'vocabulary'>, platform: Platform, fetcher: typeof fetch, signal?: AbortSignal): Promise<Part[]> {
+export async function findParts(made: Pick<Plan, 'weights' | 'vocabulary'>, platform: Platform, fetcher: typeof fetch, signal?: AbortSignal): Promise<Model> {
   const { weights, vocabulary } = made;
   let parts: Part[];
+  let format: string | undefined;
   if (weights === undefined) {
     parts = platform.embedded();
+    format = FORMAT;
   } else if (isManifest(weights)) {
     parts = manifestParts(weights, undefined);
+    format = weights.format;
   } else if (typeof weights === 'string' && new URL(weights).pathname.endsWith('.json')) {
     const manifest: unknown = await (await fetchOk(fetcher, weights, 'E_FETCH', { signal })).json().catch(() => null);
     if (!isManifest(manifest)) throw new RouterError('E_FORMAT', `${weights} is no manifest: it has no "parts".`, { url: weights });
     parts = manifestParts(manifest, weights);
+    format = manifest.format;
   } else {
     const beside = typeof weights === 'string' ? new URL('vocab.txt', weights).href : undefined;
-    return [given('weights', weights), given('vocabulary', vocabulary ?? beside!)];
+    return { parts: [given('weights', weights), given('vocabulary', vocabulary ?? beside!)] };
   }
-  return vocabulary === undefined ? parts : [...parts.filter((part) => part.role === 'weights'), given('vocabulary', vocabulary)];
+  if (vocabulary !== undefined) parts = [...parts.filter((part) => part.role === 'weights'), given('vocabulary', vocabulary)];
+  return { parts, format };
 }
 
 /** Whether the whole model is in the cache. Never writes. */
@@ -40,7 +52,7 @@ export async function cached(made: Plan, hooks: Hooks, platform: Platform): Prom
   if (made.cache === 'none') return false;
   const store = made.cache === 'hook' ? hooks.cache! : await platform.store(false).catch(() => null);
   if (!store) return false;
-  for (const part of await findParts(made, platform, hooks.fetch ?? platform.fetch, hooks.signal)) {
+  for (const part of (await findParts(made, platform, hooks.fetch ?? platform.fetch, hooks.signal)).parts) {
     const hit = part.sha256 && await store.match(cacheKey(part.sha256));
     if (!hit || hit.headers.get('content-length') !== String(part.bytes)) return false;
   }

@@ -1,6 +1,6 @@
 /** What differs between runtimes. One implementation for each entry file. */
 import type { Hooks, Plan } from './options.js';
-import type { CacheLike, ManifestFile, ManifestPart, Router, Source } from './types.js';
+import type { CacheLike, EngineFiles, ManifestPart, Router, Source } from './types.js';
 
 /** One file of a model, with what is known of it beforehand. */
 export interface Part {
@@ -22,8 +22,8 @@ export interface Platform {
   clear(): Promise<void>;
   /** The model in the package. */
   embedded(): Part[];
-  /** The package's engine; like openHere() absent where only workers load. */
-  engine?(simd: 'baseline' | 'relaxed'): WebAssembly.Module | string;
+  /** The package's engine for a format; like openHere() absent where only workers load. */
+  engine?(simd: 'baseline' | 'relaxed', needle: boolean): WebAssembly.Module | string;
   /** How to start the package's own worker; absent where there are none. */
   spawn?(): Worker;
   /** What the queue does before each call; absent: it lets other tasks have their turn. */
@@ -34,11 +34,13 @@ export interface Platform {
   openHere?(made: Plan, hooks: Hooks): Promise<Router>;
 }
 
-/** Parts and engines of the package's own manifest, put in by js/build.js. */
+/** From the package's own manifest, put in by js/build.js. */
+declare const __FORMAT__: string;
 declare const __PARTS__: ManifestPart[];
-declare const __ENGINES__: Record<'baseline' | 'relaxed', ManifestFile>;
+declare const __ENGINES__: EngineFiles & { needle1: EngineFiles };
+export const FORMAT: string = __FORMAT__;
 export const PARTS: ManifestPart[] = __PARTS__;
-export const ENGINES: Record<'baseline' | 'relaxed', ManifestFile> = __ENGINES__;
+export const ENGINES: EngineFiles & { needle1: EngineFiles } = __ENGINES__;
 
 /** The package's parts, given where its files are (by their names in the manifest). */
 export function embeddedParts(sources: Record<string, Source>): Part[] {

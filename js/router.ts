@@ -139,14 +139,15 @@ export class LocalRouter implements Router {
   async route(query: string, tools: Tools | PreparedTools, options: RouteOptions = {}): Promise<RouteResult<any>> {
     const maxCalls = whole('maxCalls', options.maxCalls, 1, 8, 0);
     const [choice, name] = choiceOf(options.toolChoice);
+    const maxTokens = whole('maxTokens', options.maxTokens, 1, 65535, 0);
     return this.#withList(query, tools, options, ({ engine }, list) => {
       const begin = performance.now();
       let middle = begin;
-      const json = engine.route(list, query, maxCalls, choice, name, () => {
+      const json = engine.route(list, { query, maxCalls, maxTokens, choice, tool: name }, () => {
         middle = performance.now();
         throwIfAborted(options.signal);
       });
-      return toResult(json, query, middle - begin, performance.now() - middle);
+      return toResult(json, query, maxCalls, middle - begin, performance.now() - middle);
     });
   }
 

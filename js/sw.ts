@@ -10,7 +10,7 @@ import type { WeightFiles } from './sw-core.js';
 
 export { registeredFiles, type WeightFiles } from './sw-core.js';
 
-/** The package's files at the addresses where a bundler put them; with two engines, only one is ever asked for. */
+/** The package's files at the addresses where a bundler put them; of the four engines, one is asked for. */
 export function packageFiles(): WeightFiles {
   const hash = (name: string): string => PARTS.find((part) => part.url === name)!.sha256;
   return {
@@ -18,6 +18,8 @@ export function packageFiles(): WeightFiles {
     [new URL('./vocab.txt', import.meta.url).href]: hash('vocab.txt'),
     [new URL('./engine.wasm', import.meta.url).href]: ENGINES.baseline.sha256,
     [new URL('./engine-relaxed.wasm', import.meta.url).href]: ENGINES.relaxed.sha256,
+    [new URL('./needle.wasm', import.meta.url).href]: ENGINES.needle1.baseline.sha256,
+    [new URL('./needle-relaxed.wasm', import.meta.url).href]: ENGINES.needle1.relaxed.sha256,
   };
 }
 

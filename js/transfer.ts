@@ -27,14 +27,14 @@ export async function fetchOk(fetcher: typeof fetch, url: string, htmlCode: Erro
   } catch (cause) {
     throwIfAborted(init.signal);
     throw new RouterError('E_FETCH', `${url} could not be fetched: ${(cause as Error).message}.`,
-      { url, cause, hint: 'Check the address, the network and, for another origin, CORS.' });
+      { url, cause, hint: 'Check the address, the network and CORS.' });
   }
   if (response.type === 'opaque') throw new RouterError('E_FETCH', `${url} gave an opaque response: the server does not allow CORS.`, { url });
   if (!response.ok) throw new RouterError('E_FETCH', `${url} answered with status ${response.status}.`, { url, cause: response.status });
   if (/^text\/html/i.test(response.headers.get('content-type') ?? '')) {
     await response.body?.cancel();
     throw new RouterError(htmlCode, `${url} returned HTML (status ${response.status}), not the file.`,
-      { url, hint: 'Your server probably answered with index.html; see docs/bundlers.md.' });
+      { url, hint: 'Your server probably answered with index.html; see "Bundlers" in js/README.md.' });
   }
   return response;
 }

@@ -90,8 +90,9 @@ export interface ToolCall<N extends string = string, A = Record<string, unknown>
   name: N;
   /** Valid against the tool's schema. */
   arguments: A;
-  /** 0..1 */
-  confidence: number;
+  /** 0..1; absent with Needle 1's weights. */
+  confidence?: number;
+  /** Empty with Needle 1's weights. */
   details: ArgumentDetail[];
 }
 export interface RouteResult<C = ToolCall> {
@@ -100,7 +101,8 @@ export interface RouteResult<C = ToolCall> {
   abstained: boolean;
   /** `length`: stopped at `maxCalls` or another limit. */
   stop: 'end' | 'length';
-  confidence: number;
+  /** 0..1; absent with Needle 1's weights. */
+  confidence?: number;
   /** Tools that fit but whose required arguments are not in the query. */
   incomplete: { name: string; missing: string[][] }[];
   /** With `schema: 'lenient'`: the schema keywords that were not enforced. */
@@ -109,9 +111,14 @@ export interface RouteResult<C = ToolCall> {
   usage: { promptTokens: number; outputTokens: number; forcedTokens: number };
   /** Milliseconds. Workers' clocks stand still while they compute: 0 there. */
   timings: { prefillMs: number; decodeMs: number };
+  /** Needle 1's weights only: what the model wrote, with the caller's names; its token ids; and whether it
+   * is a list of valid calls and nothing else. */
+  text?: string;
+  tokens?: number[];
+  valid?: boolean;
 }
 export interface RetrieveResult {
-  /** Best first; scores are a softmax over the tools and "none of them". */
+  /** Best first; scores are a softmax over the tools and "none of them" (with Needle 1's weights: cosines). */
   tools: { name: string; score: number }[];
 }
 
@@ -131,14 +138,16 @@ export interface ManifestPart extends ManifestFile {
   /** Several `weights` parts are one file in this order. */
   role: 'weights' | 'vocabulary';
 }
+export interface EngineFiles { baseline: ManifestFile; relaxed: ManifestFile }
 export interface Manifest {
+  /** `thimble1` or `needle1`. */
   format: string;
   model: string;
   license: string;
   parts: ManifestPart[];
   totalBytes: number;
-  /** The wasm modules of this package, where the manifest is its own. */
-  engine?: { baseline: ManifestFile; relaxed: ManifestFile };
+  /** The wasm modules of this package, where the manifest is its own; `needle1`: those for Needle 1's weights. */
+  engine?: EngineFiles & { needle1: EngineFiles };
 }
 
 export interface Progress {
@@ -172,7 +181,7 @@ export interface RouterOptions extends CacheOptions {
   /** Run in a worker: true in browsers by default, false elsewhere; or a worker that runs the
    * package's `./worker` file. In browsers, `false` needs the entry `thimble/inline`. */
   worker?: boolean | Worker;
-  /** When to compare SHA-256: after downloads (default), also on every cache hit, or never. */
+  /** When to compare SHA-256: after downloads (default), also on every cache hit and for files on disk, or never. */
   verify?: 'download' | 'always' | 'never';
   signal?: AbortSignal;
   /** At most 10 a second; the last one (`ready`, fraction 1) always comes. */
@@ -180,6 +189,11 @@ export interface RouterOptions extends CacheOptions {
   fetch?: typeof fetch;
   /** Calls that may wait in the queue before E_BUSY; default 1000. */
   maxQueue?: number;
+  /** How the model computes: `fast` (default) rounds activations to INT8, `exact` keeps 32-bit floats. */
+  numeric?: 'fast' | 'exact';
+  /** Needle 1's weights only. `strict` (default): JSON that validates against the tools' schemas. `needle1`: the
+   * original constraint on names and keys, tools read as they are. `free`: no constraint. */
+  grammar?: 'strict' | 'needle1' | 'free';
   /** Ask the browser to keep this origin's storage; default false, because some browsers prompt. */
   persist?: boolean;
 }
@@ -191,7 +205,9 @@ export interface PrepareOptions {
 export interface RouteOptions extends PrepareOptions {
   /** 1..8, default 8. */
   maxCalls?: number;
-  /** As OpenAI's. */
+  /** Needle 1's weights only: most tokens of the answer, 1..511; default 511. */
+  maxTokens?: number;
+  /** As OpenAI's. Needle 1's weights take `auto` only. */
   toolChoice?: 'auto' | 'required' | 'none' | { name: string } | { type: 'function'; function: { name: string } };
 }
 export interface RetrieveOptions extends PrepareOptions {
@@ -221,7 +237,7 @@ export interface RouterInfo {
 
 export interface Router {
   /** Turns a request into calls. Calls queue and run in order. Aborting rejects with an
-   * `AbortError`; a lists given as plain tools are prepared once and kept for the next calls. */
+   * `AbortError`; lists given as plain tools are prepared once and kept for the next calls. */
   route<const T extends Tools | PreparedTools<any>>(query: string, tools: T, options?: RouteOptions): Promise<RouteResult<CallOf<T>>>;
   prepare<const T extends Tools>(tools: T, options?: PrepareOptions): Promise<PreparedTools<T>>;
   prepare(bytes: Uint8Array, options?: PrepareOptions): Promise<PreparedTools>;

@@ -8,7 +8,7 @@ export const web: Omit<Platform, 'spawn' | 'workerByDefault'> = {
     'model.bin': new URL('./model.bin', import.meta.url).href,
     'vocab.txt': new URL('./vocab.txt', import.meta.url).href,
   }),
-  engine: (simd) => (simd === 'relaxed'
-    ? new URL('./engine-relaxed.wasm', import.meta.url)
-    : new URL('./engine.wasm', import.meta.url)).href,
+  engine: (simd, needle) => (needle
+    ? simd === 'relaxed' ? new URL('./needle-relaxed.wasm', import.meta.url) : new URL('./needle.wasm', import.meta.url)
+    : simd === 'relaxed' ? new URL('./engine-relaxed.wasm', import.meta.url) : new URL('./engine.wasm', import.meta.url)).href,
 };

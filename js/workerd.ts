@@ -8,6 +8,7 @@ import model from './model.bin';
 import vocabulary from './vocab.txt';
 import { bindHere } from './local.js';
 import { utf8 } from './engine.js';
+import { RouterError } from './errors.js';
 import { CACHE_NAME, embeddedParts } from './platform.js';
 
 export * from './public.js';
@@ -20,5 +21,8 @@ export const { createRouter, isCached, clearCache } = bindHere({
   embedded: () => embeddedParts({ 'model.bin': model, 'vocab.txt': typeof vocabulary === 'string' ? utf8(vocabulary) as Uint8Array<ArrayBuffer> : vocabulary }),
   // A timer belongs to one request and dies with it: the queue, which serves many, must not wait for one.
   rest: async () => {},
-  engine: (simd) => (simd === 'relaxed' ? relaxed : baseline),
+  engine: (simd, needle) => {
+    if (needle) throw new RouterError('E_OPTION', "Needle 1's weights need their engine here: import it from 'thimble/needle-relaxed.wasm' and pass it as `wasm`.");
+    return simd === 'relaxed' ? relaxed : baseline;
+  },
 });

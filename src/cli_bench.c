@@ -192,5 +192,8 @@ int cli_bench(const cli_options *o)
         printf("%9.4f %9zu   encoder x%.1f, step x%.1f of plain C\n", here.step, here.memory >> 10,
                c.encode[1] / here.encode[1], c.step / here.step);
     }
-    return time_routes(o, &err) ? 0 : cli_report(&err);
+    bool needle;
+    if (!cli_is_needle(o, &needle, &err))
+        return cli_report(&err);
+    return needle || time_routes(o, &err) ? 0 : cli_report(&err);
 }

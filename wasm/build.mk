@@ -1,14 +1,17 @@
-# build.mk - the two wasm engines, included by the top Makefile; `make -f wasm/build.mk wasm` works too.
+# build.mk - the wasm modules, included by the top Makefile; `make -f wasm/build.mk wasm` works too.
 #
-#   dist/engine.wasm          simd128: Chrome 91, Firefox 89, Safari 16.4, Node 16.4 and later
-#   dist/engine-relaxed.wasm  relaxed SIMD: Chrome 114, Firefox 145, Node 21 and later
+#   dist/engine.wasm, needle.wasm                  simd128: Chrome 91, Firefox 89, Safari 16.4, Node 16.4 and later
+#   dist/engine-relaxed.wasm, needle-relaxed.wasm  relaxed SIMD: Chrome 114, Firefox 145, Node 21 and later
 #
-# Emscripten compiles the first (Debian's 3.1.6: LLVM 14, which knows no relaxed SIMD), clang-19 the
-# second; wasm-ld links both. Emscripten's own link step is left out on purpose: the modules are
-# standalone, import nothing, and export the functions of exports.txt and their memory.
+# engine runs thimble1 models. needle runs Needle 1's weights, which few load: in one module, everybody would
+# download 35 KB for them.
+#
+# Emscripten compiles the simd128 ones (Debian's 3.1.6: LLVM 14, which knows no relaxed SIMD), clang-19 the
+# others; wasm-ld links both. Emscripten's own link step is left out on purpose: the modules are
+# standalone, import nothing, and export the functions of exports.txt (or needle-exports.txt) and their memory.
 
 WASM_SRC ?= $(filter-out src/cli%.c src/main%.c src/thimble%.c,$(wildcard src/*.c))
-WASM_SHIM := wasm/shim.c wasm/info.c wasm/heap.c wasm/sha256.c
+WASM_SHIM := wasm/shim.c wasm/needle1.c wasm/shared.c wasm/info.c wasm/heap.c wasm/sha256.c
 WASM_OUT ?= dist
 WASM_BUILD ?= build/wasm
 
@@ -30,36 +33,50 @@ WASM_FAST := kernels_simd128 kernels_relaxed
 # The stack comes first, so that an overflow traps instead of reaching data. 1 GiB is the most the
 # memory may grow to.
 WASM_LDFLAGS := --no-entry --stack-first -z stack-size=$(WASM_STACK) --max-memory=1073741824 \
-	--lto-O2 -O2 --gc-sections --strip-all $(addprefix --export=,$(shell cat wasm/exports.txt))
-WASM_DEPS := $(WASM_SRC) $(WASM_SHIM) wasm/memory.c wasm/exports.txt wasm/build.mk \
-	$(wildcard src/*.h wasm/*.h)
+	--lto-O2 -O2 --gc-sections --strip-all
+WASM_DEPS := $(WASM_SRC) $(WASM_SHIM) wasm/memory.c wasm/build.mk $(wildcard src/*.h wasm/*.h)
 
-# $(call wasm_build,name,compiler and its flags,linker,flags of wasm-opt,-O of WASM_FAST,-O of the rest)
-define wasm_build
-	@mkdir -p $(WASM_BUILD)/$(1) $(WASM_BUILD)/include $(WASM_OUT)
+# $(call wasm_compile,compiler and its flags,-O of WASM_FAST,-O of the rest): objects beside the target
+define wasm_compile
+	@mkdir -p $(@D) $(WASM_BUILD)/include
 	@cp $(WASM_JSMN) $(WASM_BUILD)/include/
 	@set -e; for c in $(WASM_SRC) $(WASM_SHIM); do n=$$(basename $$c .c); \
-		case " $(WASM_FAST) " in *" $$n "*) o=$(5);; *) o=$(6);; esac; \
-		$(2) $(WASM_CFLAGS) $$o -c $$c -o $(WASM_BUILD)/$(1)/$$n.o; done
-	@$(2) $(WASM_CFLAGS) -O2 -fno-lto -fno-builtin -c wasm/memory.c -o $(WASM_BUILD)/$(1)/memory.o
-	@$(3) $(WASM_LDFLAGS) $(patsubst %.c,$(WASM_BUILD)/$(1)/%.o,$(notdir $(WASM_SRC) $(WASM_SHIM))) \
-		$(WASM_BUILD)/$(1)/memory.o -o $(WASM_BUILD)/$(1)/engine.wasm
-	@$(if $(and $(WASM_OPT),$(4)),$(WASM_OPT) $(4) $(WASM_BUILD)/$(1)/engine.wasm -o $@,cp $(WASM_BUILD)/$(1)/engine.wasm $@)
+		case " $(WASM_FAST) " in *" $$n "*) o=$(2);; *) o=$(3);; esac; \
+		$(1) $(WASM_CFLAGS) $$o -c $$c -o $(@D)/$$n.o; done
+	@$(1) $(WASM_CFLAGS) -O2 -fno-lto -fno-builtin -c wasm/memory.c -o $(@D)/memory.o
+	@touch $@
+endef
+
+# $(call wasm_link,linker,exports,the shim to leave out,flags of wasm-opt)
+define wasm_link
+	@mkdir -p $(@D)
+	@$(1) $(WASM_LDFLAGS) $(addprefix --export=,$(shell cat $(2))) \
+		$(addprefix $(dir $<),$(patsubst %.c,%.o,$(notdir $(filter-out $(3),$(WASM_SRC) $(WASM_SHIM)) memory.c))) -o $(dir $<)$(@F)
+	@$(if $(and $(WASM_OPT),$(4)),$(WASM_OPT) $(4) $(dir $<)$(@F) -o $@,cp $(dir $<)$(@F) $@)
 	@chmod 644 $@; echo "$@: $$(wc -c < $@) bytes"
 endef
 
-wasm: $(WASM_OUT)/engine.wasm $(WASM_OUT)/engine-relaxed.wasm
+WASM_MODULES := engine engine-relaxed needle needle-relaxed
+wasm: $(WASM_MODULES:%=$(WASM_OUT)/%.wasm)
 
-$(WASM_OUT)/engine.wasm: $(WASM_DEPS)
-	$(call wasm_build,simd128,NODE_PATH=/usr/share/nodejs $(WASM_EMCC),$(WASM_LD),-Os --enable-simd --enable-bulk-memory,-O3,-Os)
+WASM_OPT_FLAGS := -Os --enable-simd --enable-bulk-memory
+$(WASM_BUILD)/simd128/objects: $(WASM_DEPS)
+	$(call wasm_compile,NODE_PATH=/usr/share/nodejs $(WASM_EMCC),-O3,-Os)
+$(WASM_OUT)/engine.wasm: $(WASM_BUILD)/simd128/objects wasm/exports.txt
+	$(call wasm_link,$(WASM_LD),wasm/exports.txt,wasm/needle1.c,$(WASM_OPT_FLAGS))
+$(WASM_OUT)/needle.wasm: $(WASM_BUILD)/simd128/objects wasm/needle-exports.txt
+	$(call wasm_link,$(WASM_LD),wasm/needle-exports.txt,wasm/shim.c,$(WASM_OPT_FLAGS))
 
 # Without wasm-opt: Debian's binaryen 108 writes relaxed instructions by their old numbers.
 ifneq ($(and $(WASM_CLANG),$(WASM_LD_RELAXED)),)
-$(WASM_OUT)/engine-relaxed.wasm: $(WASM_DEPS)
-	$(call wasm_build,relaxed,$(WASM_CLANG) --target=wasm32 -isystem $(WASM_SYSROOT)/include \
-		-mrelaxed-simd,$(WASM_LD_RELAXED),,-O2,-Oz)
+$(WASM_BUILD)/relaxed/objects: $(WASM_DEPS)
+	$(call wasm_compile,$(WASM_CLANG) --target=wasm32 -isystem $(WASM_SYSROOT)/include -mrelaxed-simd,-O2,-Oz)
+$(WASM_OUT)/engine-relaxed.wasm: $(WASM_BUILD)/relaxed/objects wasm/exports.txt
+	$(call wasm_link,$(WASM_LD_RELAXED),wasm/exports.txt,wasm/needle1.c)
+$(WASM_OUT)/needle-relaxed.wasm: $(WASM_BUILD)/relaxed/objects wasm/needle-exports.txt
+	$(call wasm_link,$(WASM_LD_RELAXED),wasm/needle-exports.txt,wasm/shim.c)
 else
-$(WASM_OUT)/engine-relaxed.wasm: $(WASM_OUT)/engine.wasm
+$(WASM_OUT)/%-relaxed.wasm: $(WASM_OUT)/%.wasm
 	@echo "no clang-19 and lld-19 here: $@ is a copy of the simd128 build (apt-get install clang-19 lld-19)"
 	@cp $< $@
 endif
@@ -67,7 +84,7 @@ endif
 # The npm package around them: entries, types, manifest, the model's files (js/build.js).
 WASM_MODEL ?= models/tiny
 package: $(WASM_OUT)/manifest.json
-$(WASM_OUT)/manifest.json: $(WASM_OUT)/engine.wasm $(WASM_OUT)/engine-relaxed.wasm \
+$(WASM_OUT)/manifest.json: $(WASM_MODULES:%=$(WASM_OUT)/%.wasm) \
 	$(wildcard js/*.ts js/*.js) package.json tsconfig.json \
 	$(WASM_MODEL)/model.safetensors $(WASM_MODEL)/vocab.txt | node_modules
 	@node js/build.js --out $(WASM_OUT) --model $(WASM_MODEL)

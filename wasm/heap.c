@@ -42,7 +42,8 @@ static header *extend(size_t size)
     return block;
 }
 
-/* Takes a free block of at least `size` bytes out of the list and leaves what is over in its place. */
+/* Takes a free block of at least `size` bytes out of the list and leaves what is over in its
+ * place. */
 static header *reuse(size_t size)
 {
     for (header **link = &free_list; *link != NULL; link = &(*link)->next) {

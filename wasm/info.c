@@ -2,6 +2,7 @@
 #include "info.h"
 
 #include "json.h"
+#include "router.h"
 
 static void name(tb_json_writer *w, const char *separator, const char *key)
 {
@@ -22,10 +23,9 @@ static void number(tb_json_writer *w, const char *separator, const char *key, si
     tb_json_int(w, (int64_t)value);
 }
 
-bool info_write(const tb_router *router, const info_memory *memory, char *out, size_t room,
+bool info_write(const tb_model *model, const info_memory *memory, char *out, size_t room,
                 tb_str *json, tb_error *err)
 {
-    const tb_model *model = tb_router_model(router);
     const tb_config *c = tb_model_config(model);
     tb_json_writer w = {out, 0, room, false};
     number(&w, "{", "abi", TB_ABI);

@@ -1,6 +1,6 @@
-/* memory.c - the functions of <string.h> that compilers call on their own. Bulk-memory instructions
- * stand in for a C library: every browser with wasm SIMD has them. Compiled without LTO, because the
- * linker must find them by name. */
+/* memory.c - the functions of <string.h> that compilers call on their own. Bulk-memory
+ * instructions stand in for a C library: every browser with wasm SIMD has them. Compiled without
+ * LTO, because the linker must find them by name. */
 #include <string.h>
 
 void *memcpy(void *restrict to, const void *restrict from, size_t n)

@@ -39,7 +39,8 @@ static void compress(uint32_t state[8], const uint8_t *block)
         uint32_t a = v[0], b = v[1], c = v[2], e = v[4], f = v[5], g = v[6];
         uint32_t t1 = v[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) +
                       ROUND[t] + w[t];
-        uint32_t t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+        uint32_t t2 =
+            (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
         v[7] = g, v[6] = f, v[5] = e, v[4] = v[3] + t1;
         v[3] = c, v[2] = b, v[1] = a, v[0] = t1 + t2;
     }

@@ -1,5 +1,5 @@
 /** What the JavaScript tests share: where the build is, sample tools, a web server that can misbehave, a cache in memory. */
-import { createReadStream, existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -12,6 +12,9 @@ export const read = (name) => readFileSync(join(DIST, name));
 
 if (!existsSync(join(DIST, 'manifest.json'))) throw new Error(`${DIST} is not built: run "make package"`);
 export const manifest = JSON.parse(read('manifest.json'));
+
+/** What engine-relaxed.wasm runs: where there is no clang-19 it is a copy of the other build (wasm/build.mk). */
+export const RELAXED_KERNELS = read('engine-relaxed.wasm').equals(read('engine.wasm')) ? 'simd128' : 'relaxed';
 
 export const TOOLS = [
   {
@@ -110,5 +113,3 @@ export function sendBytes(request, response, bytes) {
   response.writeHead(206, { 'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}`, 'content-length': bytes.length - from });
   response.end(bytes.subarray(from));
 }
-
-export { createReadStream };

@@ -11,7 +11,7 @@ const npm = (args, cwd) => execFileSync('npm', args, { cwd, encoding: 'utf8', st
 export function pack(folder) {
   const source = join(folder, 'source');
   mkdirSync(source);
-  for (const name of ['package.json', 'LICENSE', 'README.md']) if (existsSync(join(ROOT, name))) cpSync(join(ROOT, name), join(source, name));
+  for (const name of ['package.json', 'LICENSE', 'README.md', 'js/README.md']) if (existsSync(join(ROOT, name))) cpSync(join(ROOT, name), join(source, name));
   cpSync(DIST, join(source, 'dist'), { recursive: true });
   const [about] = JSON.parse(npm(['pack', '--json', '--pack-destination', folder], source));
   return { archive: join(folder, about.filename), about };

@@ -1,18 +1,24 @@
 /** The wasm engine without the loader, for comparisons byte for byte. Runs in Node and Deno. */
 
-export async function rawEngine(wasm, weights, vocabulary) {
+/** An instance and the ways to get bytes and texts in and out of it. */
+export async function instance(wasm) {
   const { instance: { exports } } = await WebAssembly.instantiate(wasm, {});
-  const at = (pointer, n) => new Uint8Array(exports.memory.buffer, pointer, n);
+  const view = (pointer, n) => new Uint8Array(exports.memory.buffer, pointer, n);
   const put = (bytes) => {
     const pointer = exports.thimble_alloc(bytes.length);
-    at(pointer, bytes.length).set(bytes);
+    view(pointer, bytes.length).set(bytes);
     return pointer;
   };
-  const text = (name) => new TextDecoder().decode(at(exports[name](), exports[`${name}_length`]()));
+  const text = (name) => new TextDecoder().decode(view(exports[name](), exports[`${name}_length`]()));
   const check = (status) => {
     if (status < 0) throw new Error(text('thimble_message'));
     return status;
   };
+  return { exports, view, put, text, check };
+}
+
+export async function rawEngine(wasm, weights, vocabulary) {
+  const { exports, put, text, check } = await instance(wasm);
   check(exports.thimble_open(put(weights), weights.length, put(vocabulary), vocabulary.length, 0, 0));
   check(exports.thimble_info());
   const encoder = new TextEncoder();

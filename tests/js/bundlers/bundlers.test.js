@@ -21,7 +21,7 @@ const result = await router.route(${JSON.stringify(QUERY)}, ${JSON.stringify(TOO
 window.result = { call: result.calls[0], reason: toOpenAI(result).finish_reason, last: window.last, simd: router.info.simd };
 `;
 const page = (script) => `<!doctype html><meta charset="utf-8"><title>app</title><link rel="icon" href="data:,"><script type="module" src="${script}"></script>`;
-/** What bundlers that leave \`new URL(.., import.meta.url)\` alone need beside their output (docs/bundlers.md). */
+/** What bundlers that leave \`new URL(.., import.meta.url)\` alone need beside their output (js/README.md). */
 const BESIDE = ['worker.js', 'engine.wasm', 'engine-relaxed.wasm', 'model.bin', 'vocab.txt'];
 
 let browser;
@@ -76,10 +76,12 @@ test('Vite: build', async (t) => {
   const paths = await lookAt(t, folder);
   const hashed = paths.filter((path) => /^\/assets\/(model|engine-relaxed|vocab|worker)-[\w-]+\.(bin|wasm|txt|js)$/.test(path));
   assert.equal(hashed.length, 4, paths.join());
+  const assets = readdirSync(join(folder, 'assets'));
+  for (const name of ['engine', 'engine-relaxed', 'needle', 'needle-relaxed']) assert.ok(assets.some((asset) => new RegExp(`^${name}-[\\w-]{8}\\.wasm$`).test(asset)), `${name}: ${assets.join()}`);
 });
 
 test('Vite: development server', async (t) => {
-  const server = await vite.createServer({ root: made.app, configFile: false, logLevel: 'error', optimizeDeps: { exclude: ['thimble'] }, server: { port: 5199, host: '127.0.0.1' }, cacheDir: join(made.app, 'cache') });
+  const server = await vite.createServer({ root: made.app, configFile: false, logLevel: 'error', server: { port: 5199, host: '127.0.0.1' }, cacheDir: join(made.app, 'cache') });
   t.after(() => server.close());
   await server.listen();
   await look(t, `http://127.0.0.1:${server.httpServer.address().port}/`);

@@ -1,12 +1,12 @@
 /** The package in Deno, with no more permissions than it says it needs. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
-import { DIST, dist, QUERY, ROOT, serve, TOOLS } from '../helpers.js';
+import { DIST, dist, QUERY, RELAXED_KERNELS, ROOT, serve, TOOLS } from '../helpers.js';
 import { cannotCompare, examples, nativeAnswers } from '../parity.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'thimble-deno-'));
@@ -59,6 +59,20 @@ test('weights over the network, into its cache, and a second time offline', asyn
   assert.equal(server.count('/model.bin'), 1);
 });
 
+test("Needle 1's weights: the reference's tokens", async () => {
+  const golden = JSON.parse(readFileSync(join(ROOT, 'tests/golden/needle1/plain/golden.json'), 'utf8'));
+  const list = golden.decodes.filter((d) => !d.constrained && !d.gaps.some((gap) => gap < 1e-4)).slice(0, 20);
+  const script = `
+    import { createRouter } from ${JSON.stringify(dist('deno.js'))};
+    const folder = ${JSON.stringify(join(ROOT, 'tests/golden/needle1'))};
+    const requests = JSON.parse(Deno.readTextFileSync(folder + '/requests.json'));
+    const router = await createRouter({ weights: 'file://' + folder + '/plain/needle.safetensors', numeric: 'exact', grammar: 'free' });
+    for (const [request, maxTokens] of ${JSON.stringify(list.map((d) => [d.request, d.limit]))}) {
+      console.log(JSON.stringify((await router.route(...requests[request], { maxTokens })).tokens));
+    }`;
+  assert.deepEqual(lines(await deno(script, '--allow-read')), list.map((d) => d.ids));
+});
+
 test('300 dev examples: native and relaxed SIMD agree byte for byte', { skip: cannotCompare }, async () => {
   const list = examples(300);
   writeFileSync(join(folder, 'list.json'), JSON.stringify(list));
@@ -71,7 +85,7 @@ test('300 dev examples: native and relaxed SIMD agree byte for byte', { skip: ca
       console.log(JSON.stringify(engine.route(JSON.stringify(tools), query)));
     }`;
   const [kernels, ...answers] = lines(await deno(script, '--allow-read'));
-  assert.equal(kernels, 'relaxed');
+  assert.equal(kernels, RELAXED_KERNELS);
   const native = nativeAnswers(list);
   for (const [i, answer] of answers.entries()) assert.equal(answer, native[i], `example ${i}: ${list[i].query}`);
 });

@@ -41,7 +41,7 @@ const tool = (parameters, rest = {}) => [{ name: 'x', description: 'y', paramete
 const object = (properties, rest = {}) => tool({ type: 'object', properties, ...rest });
 
 provokes('E_NOT_WASM', 'a web page where the engine should be', () => createRouter({ wasm: `${server.origin}/missing.html`, fetch: async () => new Response('<!DOCTYPE html>') }),
-  /returned HTML/, /3c21444f/, /index\.html/, /docs\/bundlers\.md/);
+  /returned HTML/, /3c21444f/, /index\.html/, /js\/README\.md/);
 provokes('E_NOT_WASM', 'a page with its own type', () => createRouter({ wasm: `${server.origin}/x`, fetch: async () => new Response('<p>', { headers: { 'content-type': 'text/html' } }) }), /HTML/);
 provokes('E_NOT_WASM', 'other bytes', () => createRouter({ wasm: new Uint8Array([1, 2, 3, 4, 5]) }), /01020304/);
 provokes('E_NOT_WASM', 'a module that is cut off', () => createRouter({ wasm: read('engine.wasm').subarray(0, 5000) }), /does not compile/);

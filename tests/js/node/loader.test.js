@@ -240,6 +240,12 @@ test('verify: never takes what has the right length and caches nothing', async (
   await assert.rejects(load({ cache, weights: other }), refuses('E_INTEGRITY', /SHA-256/));
 });
 
+test('files on disk are hashed only with verify: always', async () => {
+  const weights = { ...manifest, parts: manifest.parts.map((p) => ({ ...p, url: dist(p.url), sha256: 'a'.repeat(64) })) };
+  await load({ weights });
+  await assert.rejects(load({ weights, verify: 'always' }), refuses('E_INTEGRITY', /SHA-256/));
+});
+
 test('weights in several parts', async () => {
   const split = (request, response) => {
     const [, from, to] = /(\d+)-(\d+)/.exec(request.url);

@@ -22,7 +22,7 @@ test('the archive: what is in it, how large', (t) => {
   for (const name of ['package.json', 'LICENSE', 'dist/browser.js', 'dist/engine.wasm', 'dist/model.bin', 'dist/vocab.txt', 'dist/manifest.json', 'dist/index.d.ts', 'dist/cli.js']) {
     assert.ok(names.includes(name), `${name} is missing`);
   }
-  assert.ok(names.every((name) => /^(dist\/|package\.json$|LICENSE$|README\.md$)/.test(name)), names.join());
+  assert.ok(names.every((name) => /^(dist\/|package\.json$|LICENSE$|(js\/)?README\.md$)/.test(name)), names.join());
   assert.ok(names.length <= 90, `${names.length} files`);
   t.diagnostic(`${(made.about.size / 1e6).toFixed(2)} MB packed, ${(made.about.unpackedSize / 1e6).toFixed(2)} MB unpacked, ${names.length} files`);
   assert.ok(made.about.unpackedSize < 5e6);
@@ -35,7 +35,7 @@ test('publint finds nothing', async () => {
 
 test('are-the-types-wrong finds nothing', () => {
   // esm-only: resolution from CommonJS (node16-cjs) and by the rules of Node 10 is not promised.
-  const { stdout, status } = spawnSync(bin('attw'), [made.archive, '--format', 'json', '--profile', 'esm-only', '--exclude-entrypoints', 'engine.wasm', 'engine-relaxed.wasm', 'model.bin', 'vocab.txt', 'manifest.json', 'service-worker.js'], { encoding: 'utf8', maxBuffer: 1 << 26 });
+  const { stdout, status } = spawnSync(bin('attw'), [made.archive, '--format', 'json', '--profile', 'esm-only', '--exclude-entrypoints', 'engine.wasm', 'engine-relaxed.wasm', 'needle.wasm', 'needle-relaxed.wasm', 'model.bin', 'vocab.txt', 'manifest.json', 'service-worker.js'], { encoding: 'utf8', maxBuffer: 1 << 26 });
   const { problems, analysis } = JSON.parse(stdout);
   assert.deepEqual(Object.values(problems).flat().filter((problem) => !/^node1(0|6-cjs)$/.test(problem.resolutionKind)), []);
   assert.ok(analysis.entrypoints['./adapters'].resolutions.bundler.resolution.fileName.endsWith('dist/adapters.d.ts'));
@@ -72,10 +72,16 @@ test('installed into an empty folder, it routes: no further step, no network', (
 test('npx thimble', () => {
   writeFileSync(join(made.app, 'tools.json'), JSON.stringify(TOOLS));
   const npx = (...args) => spawnSync('npx', ['--offline', 'thimble', ...args], { cwd: made.app, encoding: 'utf8', input: JSON.stringify(TOOLS) });
-  const result = JSON.parse(npx(QUERY, '--tools', 'tools.json').stdout);
-  assert.deepEqual(result.calls.map((c) => [c.name, c.arguments]), [['set_thermostat', { room: 'nursery', temperature: 21 }]]);
+  const { stdout, stderr, status } = npx(QUERY, '--tools', 'tools.json', '--time');
+  assert.deepEqual(JSON.parse(stdout), [{ name: 'set_thermostat', arguments: { room: 'nursery', temperature: 21 } }]);
+  assert.match(stderr, /^load [\d.]+ ms, route [\d.]+ ms/m);
+  assert.equal(status, 0);
+  const all = JSON.parse(npx(QUERY, '--tools', 'tools.json', '--all').stdout);
+  assert.ok(all.calls[0].confidence > 0 && all.usage.promptTokens > 0);
+  const needle = npx(QUERY, '--tools', 'tools.json', '--model', join(ROOT, 'tests/golden/needle1/plain'), '--numeric', 'exact');
+  assert.ok(Array.isArray(JSON.parse(needle.stdout)), needle.stderr);
   assert.equal(JSON.parse(npx(QUERY, '--tools', '-', '--openai').stdout).finish_reason, 'tool_calls');
-  const bad = [[[QUERY], 'E_OPTION'], [[QUERY, '--tools', 'missing.json'], 'E_OPTION'], [['', '--tools', 'tools.json'], 'E_QUERY'], [[QUERY, '--tools', 'package.json'], 'E_TOOLS'], [[QUERY, '--tools', 'app.js'], 'E_JSON'], [[QUERY, '--tools', 'tools.json', '--model', 'nowhere'], 'E_FETCH'], [['--bogus'], 'E_OPTION']];
+  const bad = [[[QUERY], 'E_OPTION'], [[QUERY, '--tools', 'missing.json'], 'E_OPTION'], [['', '--tools', 'tools.json'], 'E_QUERY'], [[QUERY, '--tools', 'package.json'], 'E_TOOLS'], [[QUERY, '--tools', 'app.js'], 'E_JSON'], [[QUERY, '--tools', 'tools.json', '--model', 'nowhere'], 'E_FETCH'], [[QUERY, '--tools', 'tools.json', '--model', '.'], 'E_OPTION'], [[QUERY, '--tools', 'tools.json', '--grammar', 'x'], 'E_OPTION'], [[QUERY, '--tools', 'tools.json', '--max-calls', '99'], 'E_OPTION'], [['--bogus'], 'E_OPTION']];
   for (const [args, code] of bad) {
     const { status, stdout, stderr } = npx(...args);
     assert.equal(status, 1, args.join(' '));

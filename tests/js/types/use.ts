@@ -44,6 +44,14 @@ const fromRecord = await router.route('turn on the lights', prepared);
 same<(typeof fromRecord.calls)[number]['arguments'], { state: 'on' | 'off' }>(true);
 same<(typeof fromRecord.calls)[number]['name'], 'lights'>(true);
 
+// Needle 1's weights: their own options, and what only some models give is optional
+const needle = await createRouter({ weights: '/needle.safetensors', grammar: 'needle1', numeric: 'exact' });
+const { text: written, confidence } = await needle.route('x', prepared, { maxTokens: 100 });
+same<typeof written, string | undefined>(true);
+same<typeof confidence, number | undefined>(true);
+// @ts-expect-error: no such grammar
+await createRouter({ grammar: 'json' });
+
 // lists known only at run time
 declare const loose: { name: string; description?: string; parameters: Record<string, unknown> }[];
 const plain: RouteResult<ToolCall> = await router.route('x', loose);

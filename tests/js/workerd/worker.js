@@ -1,4 +1,7 @@
 /** The worker under test: /route and /stats, with the model as data modules or from the assets binding. */
+import needleVocabulary from './needle.txt';
+import needleWeights from './needle.bin';
+import needleEngine from './needle-relaxed.wasm';
 import { createRouter, RouterError } from './workerd.js';
 
 let ready = null;
@@ -18,6 +21,12 @@ async function answer(request, env) {
   if (url.pathname === '/ping') return 'pong';
   if (url.pathname === '/blocked') return createRouter({ wasm: await (await env.ASSETS.fetch('https://assets.local/engine.wasm')).arrayBuffer() });
   if (url.pathname === '/worker') return createRouter({ worker: true });
+  if (url.pathname === '/needle') {
+    const { query, tools, options } = await request.json();
+    const own = url.searchParams.has('engine') ? {} : { wasm: needleEngine };
+    const needle = await createRouter({ weights: needleWeights, vocabulary: new TextEncoder().encode(needleVocabulary), numeric: 'exact', grammar: 'free', ...own });
+    return needle.route(query, tools, options);
+  }
   const routes = await router(env, url.searchParams.has('assets'));
   if (url.pathname === '/info') return routes.info;
   const { query, tools, times = 1 } = await request.json();

@@ -10,6 +10,7 @@ import { DIST, QUERY, ROOT, TOOLS } from '../helpers.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'thimble-workerd-'));
 const MIB = 1 << 20;
+const NEEDLE = join(ROOT, 'tests/golden/needle1/plain');
 let running;
 
 const freePort = () => new Promise((done) => {
@@ -20,12 +21,14 @@ const freePort = () => new Promise((done) => {
 });
 
 function config(port) {
+  copyFileSync(join(NEEDLE, 'needle.safetensors'), join(folder, 'needle.bin'));
+  copyFileSync(join(NEEDLE, 'vocab.txt'), join(folder, 'needle.txt'));
   const kinds = { js: 'esModule', wasm: 'wasm', bin: 'data', txt: 'text' };
-  const files = readdirSync(DIST).filter((name) => /^(workerd\.js|chunk-.*\.js|engine.*\.wasm|model\.bin|vocab\.txt)$/.test(name));
+  const files = readdirSync(DIST).filter((name) => /^(workerd\.js|chunk-.*\.js|engine.*\.wasm|needle-relaxed\.wasm|model\.bin|vocab\.txt)$/.test(name));
   for (const name of files) copyFileSync(join(DIST, name), join(folder, name));
   copyFileSync(new URL('worker.js', import.meta.url), join(folder, 'worker.js'));
   const node = readdirSync(DIST).filter((name) => /^chunk-/.test(name) && readFileSync(join(DIST, name), 'utf8').includes('"node:'));
-  const modules = ['worker.js', ...files.filter((name) => !node.includes(name))].map((name) => `(name = "${name}", ${kinds[name.split('.').pop()]} = embed "${name}")`);
+  const modules = ['worker.js', 'needle.bin', 'needle.txt', ...files.filter((name) => !node.includes(name))].map((name) => `(name = "${name}", ${kinds[name.split('.').pop()]} = embed "${name}")`);
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [(name = "main", worker = .main), (name = "assets", disk = "${DIST}")],
@@ -107,6 +110,18 @@ test('CPU time of a route', async (t) => {
   const each = (usage().cpu - before) / 500;
   t.diagnostic(`${each.toFixed(2)} ms CPU for a route with tools that are prepared`);
   assert.ok(each < 50);
+});
+
+test("Needle 1's weights, with their engine as a module", async () => {
+  const golden = JSON.parse(readFileSync(join(NEEDLE, 'golden.json'), 'utf8'));
+  const requests = JSON.parse(readFileSync(join(NEEDLE, '../requests.json'), 'utf8'));
+  for (const d of golden.decodes.filter((e) => !e.constrained && !e.gaps.some((gap) => gap < 1e-4)).slice(0, 10)) {
+    const [query, tools] = requests[d.request];
+    assert.deepEqual((await call('/needle', { query, tools, options: { maxTokens: d.limit } })).tokens, d.ids);
+  }
+  const without = await call('/needle?engine=no', { query: 'x', tools: '[]' });
+  assert.equal(without.error, 'E_OPTION');
+  assert.match(without.message, /thimble\/needle-relaxed\.wasm/);
 });
 
 test('what cannot work says why', async () => {
