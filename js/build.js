@@ -87,7 +87,8 @@ async function bundle(manifest) {
     ...common, entryPoints: TOGETHER.map(source), outdir: out, splitting: true, chunkNames: 'chunk-[hash]', target: TARGET,
     external: ['node:*', '*.wasm', '*.bin', '*.txt'],
   });
-  await build({ ...common, entryPoints: [source('cli')], outfile: join(out, 'cli.js'), platform: 'node', external: ['./node.js', './adapters.js'] });
+  // Minified for the package's size: nobody reads or bundles the command.
+  await build({ ...common, entryPoints: [source('cli')], outfile: join(out, 'cli.js'), platform: 'node', external: ['./node.js', './adapters.js'], minify: true });
   chmodSync(join(out, 'cli.js'), 0o755);
 }
 

@@ -4,9 +4,12 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { toMCP, toOpenAI } from './adapters.js';
+import { mcp } from './mcp.js';
+import { McpError } from './mcp-client.js';
 import { createRouter, RouterError, type RouterOptions } from './node.js';
 
 const USAGE = `usage: thimble "request" --tools FILE [options]
+       thimble mcp --tools-from "SERVER COMMAND" [options] ["request"]    (thimble mcp --help)
 
 Prints the calls as JSON: [{"name": .., "arguments": {..}}, ..], [] if no tool fits.
 
@@ -43,7 +46,7 @@ async function findModel(path: string): Promise<string> {
   return join(path, name);
 }
 
-async function main(): Promise<void> {
+async function route(): Promise<void> {
   let parsed;
   try {
     parsed = parseArgs({
@@ -79,7 +82,8 @@ async function main(): Promise<void> {
 
 declare const __VERSION__: string;
 
-main().catch((error: Error) => {
-  console.error(error instanceof RouterError ? `error ${error.message}` : error);
+const main = process.argv[2] === 'mcp' ? mcp(process.argv.slice(3)) : route();
+main.catch((error: Error) => {
+  console.error(error instanceof RouterError || error instanceof McpError ? `error ${error.message}` : error);
   process.exitCode = 1;
 });

@@ -1,14 +1,14 @@
-/** The MCP bridge: a real server over stdio, and servers that misbehave. */
+/** npx thimble mcp: a real server over stdio, and servers that misbehave. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { McpClient } from '../../web-demo/mcp-bridge/client.js';
-import { ROOT } from './helpers.js';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+import { DIST, ROOT } from './helpers.js';
 
-const BRIDGE = join(ROOT, 'web-demo/mcp-bridge/bridge.js');
 const node = (...words) => [process.execPath, ...words].map((word) => `"${word}"`).join(' ');
 const NOTES = node(join(ROOT, 'web-demo/mcp-bridge/notes-server.js'));
 
@@ -17,6 +17,7 @@ const ODD_SERVER = `
 import { createInterface } from 'node:readline';
 const mode = process.argv[2];
 let asked = 0;
+if (mode === 'stays') setTimeout(() => {}, 15_000);
 const send = (message) => process.stdout.write(JSON.stringify({ jsonrpc: '2.0', ...message }) + '\\n');
 const tool = (name, properties = {}) => ({ name, description: 'Open the garage door', inputSchema: { type: 'object', properties } });
 for await (const line of createInterface({ input: process.stdin })) {
@@ -42,16 +43,21 @@ for await (const line of createInterface({ input: process.stdin })) {
 }`;
 
 let folder;
+let McpClient;
 const odd = (mode) => node(join(folder, 'odd.mjs'), mode);
-before(() => {
+before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'thimble-mcp-'));
   writeFileSync(join(folder, 'odd.mjs'), ODD_SERVER);
+  // The command has the client inside; alone it can be given less patience.
+  const outfile = join(folder, 'client.mjs');
+  await build({ entryPoints: [join(ROOT, 'js/mcp-client.ts')], outfile, bundle: true, format: 'esm', platform: 'node', define: { __VERSION__: '"test"' } });
+  ({ McpClient } = await import(pathToFileURL(outfile)));
 });
 after(() => rmSync(folder, { recursive: true }));
 
-/** Runs the bridge; `answers` are the lines of its output. */
+/** Runs the command; `answers` are the lines of its output. */
 function bridge(args, input = '') {
-  const child = spawn(process.execPath, [BRIDGE, ...args], { cwd: ROOT });
+  const child = spawn(process.execPath, [join(DIST, 'cli.js'), 'mcp', ...args], { cwd: ROOT });
   let out = '';
   let err = '';
   child.stdout.on('data', (data) => (out += data));
@@ -84,6 +90,11 @@ test('what it is not sure of is not called; a line that cannot be routed does no
   assert.ok(answers[2].calls[0].skipped);
 });
 
+test('tools that changed are read again', async () => {
+  const { answers, err } = await bridge(['--tools-from', odd('changes')], 'open the garage door\nopen the garage door\n');
+  assert.deepEqual(answers.map(({ calls }) => calls[0]?.name), ['t1', 't2'], err);
+});
+
 test('a tool that the engine refuses is left out by name', async () => {
   const { status, answers, err } = await bridge(['--tools-from', odd('schema'), 'open the garage door']);
   assert.equal(status, 0, err);
@@ -92,7 +103,12 @@ test('a tool that the engine refuses is left out by name', async () => {
 });
 
 test('mistakes are told with a code, and status 1', async () => {
-  for (const [args, code] of [[['x'], 'E_USAGE'], [['--nonsense'], 'E_USAGE'], [['--tools-from', NOTES, '--sure', '2', 'x'], 'E_USAGE'], [['--tools-from', 'no-such-command-here', 'x'], 'E_MCP_START']]) {
+  const mistakes = [
+    [['x'], 'E_OPTION'], [['--nonsense'], 'E_OPTION'], [['--tools-from', NOTES, '--sure', '2', 'x'], 'E_OPTION'], [['--tools-from', NOTES, '--sure', '', 'x'], 'E_OPTION'],
+    [['--tools-from', NOTES, ' '], 'E_QUERY'], [['--tools-from', 'no-such-command-here', 'x'], 'E_MCP_START'], [['--tools-from', odd('ends'), 'x'], 'E_MCP_START'],
+    [['--tools-from', odd('revision'), 'x'], 'E_MCP_PROTOCOL'], [['--tools-from', odd('refuses'), 'x'], 'E_MCP_REMOTE'],
+  ];
+  for (const [args, code] of mistakes) {
     const { status, err, answers } = await bridge(args);
     assert.equal(status, 1);
     assert.match(err, new RegExp(`^error ${code}: `, 'm'));
@@ -134,4 +150,9 @@ test('a server may ping, ask for what is not offered, say that its tools changed
   const told = new Promise((done) => (changed = done));
   assert.deepEqual(await names('changes', { onToolsChanged: changed }), ['t1']);
   await told;
+});
+
+test('a server that stays when its input ends, behind a shell, is not waited for', { timeout: 10_000 }, async () => {
+  const client = await McpClient.start(`${odd('stays')}; true`);
+  await client.close();
 });

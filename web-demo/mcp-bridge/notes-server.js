@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** An MCP server to try the bridge with: a list of notes in memory. Its tools come on two pages, as long lists may. */
+/** An MCP server to try `npx thimble mcp` with: a list of notes in memory. Its tools come on two pages, as long lists may. */
 import { createInterface } from 'node:readline';
 
 const notes = [];
