@@ -155,27 +155,25 @@ bool tb_answer_write(tb_route *route, tb_str *answer, tb_error *err)
     return tb_json_writer_end(&w, answer, err);
 }
 
-bool tb_rank_write(tb_route *route, unsigned k, tb_str *answer, tb_error *err)
+bool tb_rank_write(tb_route *route, float *scores, unsigned k, tb_str *answer, tb_error *err)
 {
-    uint32_t count = route->grammar->allowed_count;
-    if (route->options.tool_choice != TB_CHOICE_AUTO)
-        return tb_fail(err, TB_E_OPTION, "ranking takes tool_choice auto only");
-    float sum = tb_model_kernels(route->router->model)->softmax(route->scores, count);
+    const tb_list *list = route->whole;
+    float sum = tb_model_kernels(route->router->model)->softmax(scores, list->count + 1u);
     tb_json_writer w;
     if (!tb_json_writer_begin(&w, route->scratch, ROOM, err))
         return false;
     tb_json_raw(&w, "{\"tools\":[");
-    for (unsigned i = 0; i < k && i < route->list->count; i++) {
-        uint32_t best = 0; /* allowed[] holds the tools in canonical order, then END */
-        for (uint32_t t = 1; t < route->list->count; t++)
-            if (route->scores[t] > route->scores[best])
+    for (unsigned i = 0; i < k && i < list->count; i++) {
+        uint32_t best = 0;
+        for (uint32_t t = 1; t < list->count; t++)
+            if (scores[t] > scores[best])
                 best = t;
         tb_json_raw(&w, i ? ",{\"name\":" : "{\"name\":");
-        tb_json_string(&w, route->list->tools->tools[best].name);
+        tb_json_string(&w, list->tools->tools[best].name);
         tb_json_raw(&w, ",\"score\":");
-        tb_json_fixed(&w, (double)(route->scores[best] / sum), 6);
+        tb_json_fixed(&w, (double)(scores[best] / sum), 6);
         tb_json_raw(&w, "}");
-        route->scores[best] = -1;
+        scores[best] = -1;
     }
     tb_json_raw(&w, "]}");
     return tb_json_writer_end(&w, answer, err);

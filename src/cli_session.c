@@ -171,7 +171,9 @@ bool cli_prepare(cli_session *session, const char *tools, size_t len, bool lenie
     const uint8_t *saved = (const uint8_t *)tools;
     bool prepared = tb_list_is_saved(saved, len);
     session->list = NULL;
-    if (!cli_provide(scratch, tb_scratch_size(session->router, NULL, len), err))
+    size_t room = prepared ? tb_list_load_scratch(session->router, saved, len)
+                           : tb_scratch_size(session->router, NULL, len);
+    if (!cli_provide(scratch, room, err))
         return false;
     size_t size = prepared ? tb_list_load_size(session->router, scratch, saved, len, err)
                            : tb_list_size(session->router, scratch, tools, len, lenient, err);

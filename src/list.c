@@ -280,6 +280,14 @@ static bool read_header(const tb_router *router, const uint8_t *saved, size_t le
     return true;
 }
 
+size_t tb_list_load_scratch(const tb_router *router, const uint8_t *saved, size_t len)
+{
+    saved_header header = {0}; /* checked when it is read in earnest */
+    if (len >= sizeof header)
+        memcpy(&header, saved, sizeof header);
+    return tb_list_scratch(router, header.text_len < len ? (size_t)header.text_len : len);
+}
+
 size_t tb_list_load_size(const tb_router *router, tb_arena *scratch, const uint8_t *saved,
                          size_t len, tb_error *err)
 {

@@ -111,7 +111,8 @@ size_t tb_scratch_size(const tb_router *router, const tb_list *list, size_t len)
                       len * (BYTES_PER_LETTER + 12),
                       positions * (sizeof(tb_place) + 3 * sizeof(float)),
                       rows * (sizeof(tb_token) + TB_NUMBER_TOKENS * sizeof(tb_number_span) + 64),
-                      list->count * (TB_MAX_ARGUMENTS + 64)};
+                      list->count * (TB_MAX_ARGUMENTS + 64),
+                      list->count > TB_WHOLE_LIST ? tb_shortlist_bytes(list->count) : 0};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!tb_add(sum, parts[i], &sum))
             return 0;
@@ -164,23 +165,23 @@ static bool encode(tb_route *route, tb_error *err)
                      list->count, &route->encoded, route->scratch, err);
 }
 
-tb_route *tb_route_begin(const tb_router *router, const tb_list *list, tb_arena *scratch,
-                         const char *request, size_t len, const tb_route_options *options,
-                         tb_error *err)
+tb_route *tb_route_open(const tb_router *router, const tb_list *list, tb_arena *scratch,
+                        const tb_query *query, const tb_route_options *options,
+                        const tb_grammar_options *grammar, tb_error *err)
 {
-    tb_grammar_options grammar;
-    if (!check_options(list, options, &grammar, err))
-        return NULL;
     tb_route *route = tb_alloc(scratch, 1, sizeof *route, err);
     if (!route)
         return NULL;
-    *route = (tb_route){.router = router, .list = list, .scratch = scratch, .options = *options};
-    if (!tb_query_read(&router->tokenizer, (tb_str){request, len}, scratch, scratch, &route->query,
-                       err) ||
-        !encode(route, err))
+    *route = (tb_route){.router = router,
+                        .list = list,
+                        .whole = list,
+                        .scratch = scratch,
+                        .options = *options,
+                        .query = *query};
+    if (!encode(route, err))
         return NULL;
     route->grammar =
-        tb_grammar_begin(scratch, &route->query, list->segments, list->count, &grammar, err);
+        tb_grammar_begin(scratch, &route->query, list->segments, list->count, grammar, err);
     route->decoder = tb_decoder_start(router->model, route->segments, list->count + 1u,
                                       TB_MAX_DECISIONS, scratch, err);
     size_t room = (size_t)route->query.count + TB_MAX_VALUES + TB_MAX_ARGUMENTS + list->count + 1;
@@ -191,6 +192,28 @@ tb_route *tb_route_begin(const tb_router *router, const tb_list *list, tb_arena 
     bool ok = route->grammar && route->decoder && route->places && route->scores &&
               route->probability && route->steps;
     return ok ? route : NULL;
+}
+
+tb_route *tb_route_begin(const tb_router *router, const tb_list *list, tb_arena *scratch,
+                         const char *request, size_t len, const tb_route_options *options,
+                         tb_error *err)
+{
+    tb_grammar_options grammar;
+    tb_query query;
+    if (!check_options(list, options, &grammar, err) ||
+        !tb_query_read(&router->tokenizer, (tb_str){request, len}, scratch, scratch, &query, err))
+        return NULL;
+    if (list->count <= TB_WHOLE_LIST || grammar.only_tool >= 0)
+        return tb_route_open(router, list, scratch, &query, options, &grammar, err);
+    float *fit;
+    const tb_list *best = tb_shortlist(router, list, scratch, &query, &fit, err);
+    tb_route *route =
+        best ? tb_route_open(router, best, scratch, &query, options, &grammar, err) : NULL;
+    if (route) {
+        route->whole = list;
+        route->fit = fit;
+    }
+    return route;
 }
 
 /* Where the model keeps the state of a position: every row of the request, the anchors of a tool.
@@ -232,8 +255,7 @@ static bool score(tb_route *route, tb_error *err)
     return tb_decoder_score(route->decoder, route->places, g->allowed_count, route->scores, err);
 }
 
-/* The first step, which deciding and ranking share. */
-static bool begin_decoding(tb_route *route, tb_error *err)
+bool tb_route_first(tb_route *route, tb_error *err)
 {
     if (route->begun)
         return true;
@@ -264,7 +286,7 @@ static bool decide(tb_route *route, tb_error *err)
             tb_place before = place_of(route, route->steps[step - 1]);
             if (!tb_decoder_step(route->decoder, &before, (unsigned)g->kind, err))
                 return false;
-        } else if (!begin_decoding(route, err)) {
+        } else if (!tb_route_first(route, err)) {
             return false;
         }
         route->probability[step] = 1.0f;
@@ -298,6 +320,10 @@ bool tb_route_rank(tb_route *route, unsigned k, tb_str *answer, tb_error *err)
         return tb_fail(err, TB_E_OPTION, "this route is finished; rank before deciding");
     if (k < 1)
         return tb_fail(err, TB_E_OPTION, "k is 0; ask for at least one tool");
+    if (route->options.tool_choice != TB_CHOICE_AUTO)
+        return tb_fail(err, TB_E_OPTION, "ranking takes tool_choice auto only");
     route->finished = true;
-    return begin_decoding(route, err) && tb_rank_write(route, k, answer, err);
+    if (route->fit)
+        return tb_rank_write(route, route->fit, k, answer, err);
+    return tb_route_first(route, err) && tb_rank_write(route, route->scores, k, answer, err);
 }

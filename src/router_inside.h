@@ -27,7 +27,9 @@ struct tb_list {
 
 struct tb_route {
     const tb_router *router;
-    const tb_list *list;
+    const tb_list *list;  /* the tools to decide among */
+    const tb_list *whole; /* the caller's: `list`, or more (shortlist.c) */
+    float *fit;           /* NULL, or (whole->count + 1): how well each tool fits, then 0 for none */
     tb_arena *scratch;
     tb_route_options options;
     tb_query query;
@@ -50,8 +52,24 @@ uint64_t tb_fingerprint(const uint8_t *bytes, size_t len);
 /* Scratch bytes for preparing or loading a list from `len` bytes. */
 size_t tb_list_scratch(const tb_router *router, size_t len);
 
-/* Writes the answer of a decided route; the k best first choices by route->scores. */
+/* Encodes the request against the tools of `list`, and makes ready to decide. */
+tb_route *tb_route_open(const tb_router *router, const tb_list *list, tb_arena *scratch,
+                        const tb_query *query, const tb_route_options *options,
+                        const tb_grammar_options *grammar, tb_error *err);
+/* The first step, which deciding and ranking share: scores of the tools in order, then of END. */
+bool tb_route_first(tb_route *route, tb_error *err);
+
+/* Lists longer than this are narrowed before deciding: the model has learnt from shorter ones. */
+enum { TB_WHOLE_LIST = 24 };
+/* The tools of a long list that fit best, as a list in `scratch`; fit: see tb_route. */
+const tb_list *tb_shortlist(const tb_router *router, const tb_list *list, tb_arena *scratch,
+                            const tb_query *query, float **fit, tb_error *err);
+/* Scratch bytes of that, without the routes'. */
+size_t tb_shortlist_bytes(size_t count);
+
+/* Writes the answer of a decided route; the k best tools by `scores`, (whole->count + 1) logits in the list's
+ * order, the last for "none"; spoils them. */
 bool tb_answer_write(tb_route *route, tb_str *answer, tb_error *err);
-bool tb_rank_write(tb_route *route, unsigned k, tb_str *answer, tb_error *err);
+bool tb_rank_write(tb_route *route, float *scores, unsigned k, tb_str *answer, tb_error *err);
 
 #endif

@@ -112,7 +112,7 @@ int thimble_load(const uint8_t *saved, size_t len)
     list_record *record;
     size_t bytes;
     begin_call();
-    if (!is_open() || !clear_scratch(tb_scratch_size(router, NULL, len)))
+    if (!is_open() || !clear_scratch(tb_list_load_scratch(router, saved, len)))
         return failed();
     bytes = tb_list_load_size(router, &shim.scratch_arena, saved, len, &shim.error);
     if (bytes == 0)

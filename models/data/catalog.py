@@ -170,19 +170,30 @@ def _stems(name: str) -> frozenset[str]:
     return frozenset(stem(w) for w in words(name).split())
 
 
+def _read(text: str) -> tuple[Domain, list[tuple[CatalogTool, list]]]:
+    """The domain of a catalog file, still without tools, and its tools with all their templates (None: not usable)."""
+    d = json.loads(text)
+    raw = []
+    for t in d['tools']:
+        params = {k: _param(k, p) for k, p in t['parameters'].items()}
+        raw.append((CatalogTool(d['domain'], tuple(t['names']), tuple(t['descriptions']), params, [], _stems(t['names'][0]),
+                                frozenset(_stems(n) for n in t['names'])), [_template(q, params) for q in t['queries']]))
+    return Domain(d['domain'], [], d['no_tool']), raw
+
+
 @functools.lru_cache(None)
 def _load_all() -> tuple[tuple[Domain, list[tuple[CatalogTool, list]]], ...]:
-    out = []
-    for path in sorted(HERE.glob('domains*/*.json')):
-        d = json.loads(path.read_text(encoding='utf-8'))
-        domain = Domain(d['domain'], [], d['no_tool'])
-        raw = []
-        for t in d['tools']:
-            params = {k: _param(k, p) for k, p in t['parameters'].items()}
-            raw.append((CatalogTool(d['domain'], tuple(t['names']), tuple(t['descriptions']), params, [], _stems(t['names'][0]),
-                                    frozenset(_stems(n) for n in t['names'])), [_template(q, params) for q in t['queries']]))
-        out.append((domain, raw))
-    return tuple(out)
+    return tuple(_read(path.read_text(encoding='utf-8')) for path in sorted(HERE.glob('domains*/*.json')))
+
+
+def parse_domain(text: str) -> Domain:
+    """A catalog file from elsewhere (catalog/SPEC.md), nothing of it held out. A text that is none raises ValueError, KeyError,
+    TypeError, AttributeError or IndexError."""
+    domain, raw = _read(text)
+    for tool, templates in raw:
+        tool.templates.extend(t for t in templates if t is not None)
+    domain.tools.extend(tool for tool, _ in raw if tool.templates)
+    return domain
 
 
 def load(split: str) -> list[Domain]:

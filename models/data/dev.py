@@ -3,6 +3,8 @@ trained), one example a line: {"id", "kind", "query", "tools", "calls"}; string 
 
     python3 -m data.dev [--out data/dev] [--tokenizer tiny/tokenizer.model]
 
+The files in the repository were made before domains3/ joined the catalog and stay as they are, so that figures can be compared.
+
 Kinds: one_tool; few (4-8 tools, half of one domain); near (4-8 of one domain); parallel (2-4 calls); none (no tool fits);
 near_miss (a listed domain's request, its tool not listed); many (16-24 tools); noisy (typing errors, chatter, speech)."""
 from __future__ import annotations
@@ -11,6 +13,7 @@ import argparse
 import json
 import pathlib
 
+from . import rendering
 from .generator import Generator
 from .pack import Packer
 
@@ -66,6 +69,30 @@ def write(path: pathlib.Path, split: str, seed: int, packer: Packer) -> dict[str
     return counts
 
 
+def long_list(tools: int, requests: int, seed: int) -> dict:
+    """All tools of the held-out domains, filled up to `tools` with others, and requests for the former: a list to search."""
+    held, other = Generator(seed, 'domains'), Generator(seed, 'phrasings')
+    chosen = held.tools + held.rng.sample(other.tools, tools - len(held.tools))
+    style, definitions, wanted, names = rendering.Style(case='snake', param_descriptions=1.0), [], [], set()
+    for i, tool in enumerate(chosen):
+        rendered = rendering.render(held.rng, tool, style)
+        while rendered.definition['name'] in names or not rendered.definition.get('description'):
+            rendered = rendering.render(held.rng, tool, style)
+        names.add(rendered.definition['name'])
+        definitions.append(rendered.definition)
+        if i < len(held.tools):
+            wanted.append(rendered)
+    rows = []
+    while len(rows) < requests:
+        target = held.rng.choice(wanted)
+        held.used.clear()
+        request = target.templates and held.request([target], 1)
+        if request:
+            rows.append({'query': request['query'], 'tool': target.definition['name']})
+    held.rng.shuffle(definitions)
+    return {'tools': definitions, 'requests': rows}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description='Writes the fixed dev files.')
     parser.add_argument('--out', type=pathlib.Path, default=pathlib.Path('data/dev'))
@@ -76,6 +103,8 @@ def main() -> None:
     for name, (split, seed) in FILES.items():
         path = args.out / f'{name}.jsonl'
         print(name, write(path, split, seed, packer), path.stat().st_size, 'bytes')
+    text = json.dumps(long_list(200, 300, 503), ensure_ascii=False, separators=(',', ':'))
+    (args.out / 'long_list.json').write_text(text + '\n', encoding='utf-8')
     print('dropped', dict(packer.drops))
 
 

@@ -14,7 +14,7 @@ import argparse
 import json
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from . import catalog, phrases, rendering, synonyms, values
 from .entities import Entities
@@ -40,17 +40,20 @@ IMPERATIVES = frozenset('''add book call cancel change check clear close copy cr
 class Generator:
     """Endless supply of groups of one split ('train', 'phrasings', 'domains'; see catalog.load)."""
 
-    def __init__(self, seed: int, split: str = 'train', noise: float = 1.0):
-        """noise multiplies the chances of fillers, chatter and typing errors."""
+    def __init__(self, seed: int, split: str = 'train', noise: float = 1.0, own: Sequence[catalog.Domain] = ()):
+        """noise multiplies the chances of fillers, chatter and typing errors. own: domains of the caller's; with them every tool
+        list is one of theirs, and the catalog gives only distractors."""
         self.noise = noise
         self.used: set[int] = set()       # templates used in this group
         self.rng = random.Random(seed)
         self.split = split
-        self.domains = catalog.load(split)
+        names = {d.name for d in own}
+        self.domains = [d for d in catalog.load(split) if d.name not in names] + list(own)
+        self.list_domains = list(own) or self.domains       # a tool list is built around one of these
         self.tools = [t for d in self.domains for t in d.tools]
         self.by_domain = {d.name: d for d in self.domains}
         self.entities = Entities(self.rng)
-        self.values = values.Values(self.rng, self.entities, values.pools(catalog.load('train')))
+        self.values = values.Values(self.rng, self.entities, values.pools(catalog.load('train') + list(own)))
         chat = self.entities.lists['small_talk'][0]
         self.synonyms = synonyms.read() if split == 'train' else {}      # dev sets say things as they were written
         self.small_talk = [t for i, t in enumerate(chat) if (i % 4 == 3) != (split == 'train')]
@@ -60,7 +63,7 @@ class Generator:
     def pick_tools(self, count: int, kind: str) -> list[catalog.CatalogTool]:
         """kind 'near': all of one domain as far as it goes; 'mixed': about half of one domain; 'any': from everywhere."""
         r = self.rng
-        domain = r.choice(self.domains)
+        domain = r.choice(self.list_domains)
         share = {'near': 1.0, 'mixed': r.choice([0.4, 0.5, 0.7]), 'any': 0.0}[kind]
         chosen: list[catalog.CatalogTool] = []
         for t in r.sample(domain.tools, len(domain.tools)):
