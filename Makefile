@@ -132,8 +132,9 @@ bench: all
 	@node $(shell node --experimental-wasm-relaxed-simd -e 0 2>/dev/null && echo --experimental-wasm-relaxed-simd) tests/bench.js
 
 # Accuracy, then robustness: the same requests with the tools shuffled, wrapped, renamed or without descriptions.
-eval: $(BUILD)/thimble
+eval: $(BUILD)/thimble package
 	@for v in plain shuffled openai renamed nodesc; do node tests/eval.js models/data/dev/*.jsonl --variant $$v; done
+	@node tests/retrieval.js
 
 # The golden files of Needle 1 that are too large to commit; needs python3 with numpy.
 golden:

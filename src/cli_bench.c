@@ -182,7 +182,8 @@ int cli_bench(const cli_options *o)
     plain.kernels = "c";
     if (!measure(&plain, &c, &err))
         return cli_report(&err);
-    printf("%-8s %8s  %s%9s %9s   (medians of %d at most; ms per encoder token by segment length, ms per "
+    printf("%-8s %8s  %s%9s %9s   (medians of %d at most; ms per encoder token by segment length, "
+           "ms per "
            "step at 150)\n",
            "kernels", "load ms", "   50      150      400      800", "step", "model KB", ROUNDS);
     for (size_t i = tb_kernels_count(); i-- > 0;) {

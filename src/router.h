@@ -80,9 +80,9 @@ size_t tb_list_load_size(const tb_router *router, tb_arena *scratch, const uint8
 tb_list *tb_list_load(const tb_router *router, tb_arena *arena, tb_arena *scratch,
                       const uint8_t *saved, size_t len, tb_error *err);
 
-/* Reads the request and encodes it against the list; one of more than 24 tools is first narrowed to the 16
- * that fit best (with tool_choice TB_CHOICE_TOOL it is not). NULL and an error if it is empty, not UTF-8 or
- * too long, or an option is out of range. */
+/* Reads the request and encodes it against the list; one of more than 24 tools is first narrowed to
+ * the 16 that fit best (with tool_choice TB_CHOICE_TOOL it is not). NULL and an error if it is
+ * empty, not UTF-8 or too long, or an option is out of range. */
 tb_route *tb_route_begin(const tb_router *router, const tb_list *list, tb_arena *scratch,
                          const char *request, size_t len, const tb_route_options *options,
                          tb_error *err);

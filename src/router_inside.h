@@ -29,7 +29,7 @@ struct tb_route {
     const tb_router *router;
     const tb_list *list;  /* the tools to decide among */
     const tb_list *whole; /* the caller's: `list`, or more (shortlist.c) */
-    float *fit;           /* NULL, or (whole->count + 1): how well each tool fits, then 0 for none */
+    float *fit; /* NULL, or (whole->count + 1): how well each tool fits, then 0 for none */
     tb_arena *scratch;
     tb_route_options options;
     tb_query query;
@@ -67,8 +67,8 @@ const tb_list *tb_shortlist(const tb_router *router, const tb_list *list, tb_are
 /* Scratch bytes of that, without the routes'. */
 size_t tb_shortlist_bytes(size_t count);
 
-/* Writes the answer of a decided route; the k best tools by `scores`, (whole->count + 1) logits in the list's
- * order, the last for "none"; spoils them. */
+/* Writes the answer of a decided route; the k best tools by `scores`, (whole->count + 1) logits in
+ * the list's order, the last for "none"; spoils them. */
 bool tb_answer_write(tb_route *route, tb_str *answer, tb_error *err);
 bool tb_rank_write(tb_route *route, float *scores, unsigned k, tb_str *answer, tb_error *err);
 

@@ -1,7 +1,7 @@
-/* shortlist.c - long tool lists: every tool is scored against "none" among BATCH at a time, as many as the
- * model has seen together in training, and the best ones are decided among. Scores of different
- * batches compare because each is relative to the "none" of its own. Batches follow the canonical order, so
- * the order of the caller's tools changes nothing. */
+/* shortlist.c - long tool lists: every tool is scored against "none" among BATCH at a time, as many
+ * as the model has seen together in training, and the best ones are decided among. Scores of
+ * different batches compare because each is relative to the "none" of its own. Batches follow the
+ * canonical order, so the order of the caller's tools changes nothing. */
 #include "router_inside.h"
 
 enum { BATCH = 16, SHORT = 16, ALIGNMENT = 64 };

@@ -195,7 +195,7 @@ static void write_answer(tb_json_writer *w, const tb_needle_answer *answer)
     tb_json_raw(w, "{\"calls\":");
     tb_json_bytes(w, answer->calls);
     tb_json_raw(w, tb_str_equal(answer->calls, tb_str_of("[]")) ? ",\"abstained\":true"
-                                                               : ",\"abstained\":false");
+                                                                : ",\"abstained\":false");
     tb_json_raw(w, answer->ended ? ",\"stop\":\"end\"" : ",\"stop\":\"length\"");
     tb_json_raw(w, ",\"incomplete\":[],\"ignored\":[],\"usage\":{\"promptTokens\":");
     tb_json_int(w, (int64_t)answer->input_count);

@@ -145,5 +145,6 @@ int write_info(const tb_model *model)
 {
     info_memory memory = {shim.model_bytes, shim.scratch_bytes, heap_used()};
     return info_write(model, &memory, shim.info, sizeof shim.info, &shim.output, &shim.error)
-               ? 0 : failed();
+               ? 0
+               : failed();
 }

@@ -101,8 +101,8 @@ int thimble_prepare(const char *tools, size_t len, int lenient)
     if (record == NULL)
         return failed();
     tb_arena_reset(&shim.scratch_arena, 0);
-    return finish_record(record, tb_list_prepare(router, &arena, &shim.scratch_arena, tools,
-                                                 len, lenient != 0, &shim.error));
+    return finish_record(record, tb_list_prepare(router, &arena, &shim.scratch_arena, tools, len,
+                                                 lenient != 0, &shim.error));
 }
 
 /* A list's handle, from bytes that thimble_save() gave. */
@@ -120,8 +120,8 @@ int thimble_load(const uint8_t *saved, size_t len)
     record = new_record(bytes, &arena);
     if (record == NULL)
         return failed();
-    return finish_record(record, tb_list_load(router, &arena, &shim.scratch_arena, saved, len,
-                                              &shim.error));
+    return finish_record(
+        record, tb_list_load(router, &arena, &shim.scratch_arena, saved, len, &shim.error));
 }
 
 /* The list as bytes, in the output. */
@@ -161,8 +161,8 @@ int thimble_encode(const list_record *record, const char *request, size_t len, u
     begin_call();
     if (!is_open() || !clear_scratch(tb_scratch_size(router, record->list, len)))
         return failed();
-    route = tb_route_begin(router, record->list, &shim.scratch_arena, request, len,
-                                  &options, &shim.error);
+    route = tb_route_begin(router, record->list, &shim.scratch_arena, request, len, &options,
+                           &shim.error);
     return route != NULL ? 0 : failed();
 }
 

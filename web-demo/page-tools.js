@@ -27,7 +27,7 @@ export const PAGE_TOOLS = [
       type: 'object',
       properties: {
         by: { type: 'string', enum: ['price', 'name', 'year'], description: 'What to sort by' },
-        order: { type: 'string', enum: ['ascending', 'descending'], description: 'Ascending is cheapest or oldest first, descending is dearest or newest first' },
+        order: { type: 'string', enum: ['lowest first', 'highest first'], description: 'Which come first' },
       },
       required: ['by'],
     },

@@ -72,9 +72,9 @@ export class Shelf {
   }
 
   sort({ by, order }) {
-    this.#order = { by, sign: order === 'descending' ? -1 : 1 };
+    this.#order = { by, sign: order === 'highest first' ? -1 : 1 };
     this.draw();
-    return `Sorted by ${by}, ${order ?? 'ascending'}.`;
+    return `Sorted by ${by}, ${order ?? 'lowest first'}.`;
   }
 
   add({ name, colour, price }) {

@@ -209,7 +209,7 @@ test('every tool of the page does what it says', async (t) => {
   assert.match(await page.textContent('.card'), /There is no Nobody/);
   await say(page, answering(['filter_items', { colour: 'blue', max_price: 20 }]));
   assert.deepEqual((await shelf(page)).map(({ name }) => name), ['Harbour']);
-  await say(page, answering(['filter_items', { colour: 'all' }], ['sort_items', { by: 'year', order: 'descending' }]));
+  await say(page, answering(['filter_items', { colour: 'all' }], ['sort_items', { by: 'year', order: 'highest first' }]));
   assert.equal((await shelf(page)).length, 13);
   assert.equal((await shelf(page))[0].name, 'Rosa', 'the newest');
   for (const [section, id] of [['timing', 'timing'], ['how it works', 'how']]) {
