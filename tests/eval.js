@@ -113,6 +113,15 @@ function calibrationError(pairs) {
   return bins.reduce((sum, b) => sum + (b.n ? Math.abs(b.confidence - b.right) / pairs.length : 0), 0);
 }
 
+/** How many answers are exact among those kept at or above a confidence, and how many are kept. */
+function abstentionCurve(pairs) {
+  return [0.25, 0.5, 0.75, 0.9].map((least) => {
+    const kept = pairs.filter(([confidence]) => confidence >= least);
+    const right = kept.reduce((sum, [, r]) => sum + r, 0);
+    return `>= ${least}: ${(100 * right / Math.max(1, kept.length)).toFixed(0)} % of the ${(100 * kept.length / pairs.length).toFixed(0)} %`;
+  }).join(', ');
+}
+
 let show = Number(options.show);
 let failed = false;
 for (const file of files) {
@@ -158,6 +167,7 @@ for (const file of files) {
   }
   console.log(`wrongly answered with no call: ${abstained} of ${withTool} (${((100 * abstained) / withTool).toFixed(1)} %)`);
   console.log(`expected calibration error of the confidence: ${calibrationError(pairs).toFixed(3)} (n ${pairs.length})`);
+  console.log(`exact, of the answers kept at a confidence: ${abstentionCurve(pairs)}`);
   console.log(`broken promises: ${broken.length}${broken.length ? `, the first: ${broken[0]}` : ''}`);
   failed ||= broken.length > 0;
 }
