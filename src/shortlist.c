@@ -77,7 +77,9 @@ const tb_list *tb_shortlist(const tb_router *router, const tb_list *list, tb_are
             return NULL;
     }
     count = 0;
-    for (uint32_t t = 0; t < list->count; t++) { /* those that fewer than SHORT others beat */
+    /* Those that fewer than SHORT others beat. Weights can give NaN, which nothing beats: hence the
+     * bound. */
+    for (uint32_t t = 0; t < list->count && count < SHORT; t++) {
         uint32_t better = 0;
         for (uint32_t o = 0; o < list->count && better < SHORT; o++)
             better += fit[o] > fit[t] || (fit[o] == fit[t] && o < t);
