@@ -29,10 +29,11 @@ const FILES = [
 ];
 
 const TARGET = ['es2022', 'chrome91', 'firefox90', 'safari16.4'];
-/** Bundled each by itself, because people copy them to a server or a page downloads them. */
+/** Bundled each by itself, because people copy them to a server or a page downloads them. The worker is downloaded as it is by
+ * a page that has no bundler: without spaces, but with its names, so that a stack can be read. */
 const ALONE = [
   { name: 'browser', format: 'esm' },
-  { name: 'worker', format: 'esm' },
+  { name: 'worker', format: 'esm', minifyWhitespace: true, minifySyntax: true },
   { name: 'service-worker', format: 'iife' },
   { name: 'sw', format: 'esm' },
   { name: 'adapters', format: 'esm' },
@@ -80,8 +81,8 @@ async function bundle(manifest) {
     logLevel: 'warning',
     define: { __FORMAT__: JSON.stringify(manifest.format), __PARTS__: JSON.stringify(manifest.parts), __ENGINES__: JSON.stringify(manifest.engine), __VERSION__: JSON.stringify(version) },
   };
-  for (const { name, format } of ALONE) {
-    await build({ ...common, entryPoints: [source(name)], outfile: join(out, `${name}.js`), format, target: TARGET });
+  for (const { name, ...how } of ALONE) {
+    await build({ ...common, ...how, entryPoints: [source(name)], outfile: join(out, `${name}.js`), target: TARGET });
   }
   await build({
     ...common, entryPoints: TOGETHER.map(source), outdir: out, splitting: true, chunkNames: 'chunk-[hash]', target: TARGET,
