@@ -10,7 +10,7 @@
 #endif
 
 enum { GROUPS = 5, PER_TENSOR = 24 };
-static const double STEP = 1e-5, LIMIT = 1e-4, Z_LOSS = 1e-2;
+static const double STEP = 1e-5, LIMIT = 1e-4, Z_LOSS = 1e-2, MATCH_WEIGHT = 0.5;
 
 typedef struct {
     int32_t *words;
@@ -35,10 +35,10 @@ static int put_tokens(Writer *w, int vocab, int longest) {
     return n;
 }
 
-/* end: the position END; only the last decision may choose it. Some decisions are forced, some
- * weigh nothing. */
-static void put_decision(Writer *w, int end, bool last) {
-    int target = last && below(w, 4) ? end : below(w, end),
+/* end: the position END; only the last decision may choose it. first_tool: that of a tool, or -1. Some
+ * decisions are forced, some weigh nothing. */
+static void put_decision(Writer *w, int end, bool last, int first_tool) {
+    int target = first_tool >= 0 ? first_tool : last && below(w, 4) ? end : below(w, end),
         others = below(w, 4) ? 1 + below(w, 6) : 0;
     union {
         float f;
@@ -76,7 +76,7 @@ static void write_groups(const char *path, int vocab) {
             int n = put_tokens(&w, vocab, longest), m = g == 4 && i == 1 ? 0 : 1 + below(&w, 7);
             put(&w, m);
             for (int k = 0; k < m; k++)
-                put_decision(&w, n + rows, k == m - 1);
+                put_decision(&w, n + rows, k == m - 1, k == 0 && rows && below(&w, 3) ? n : -1);
         }
     }
     FILE *f = fopen(path, "wb");
@@ -98,9 +98,10 @@ typedef struct {
     Arena arena, scratch;
     const Group *groups[GROUPS];
     double scale;
+    long matches;
 } Check;
 
-/* The trained quantity: mean loss plus z-loss. With `gradient` (zero on entry) also its gradient.
+/* The trained quantity: mean loss plus z-loss and that of the matches. With `gradient` (zero on entry) also its gradient.
  */
 static double total_loss(Check *c, real *gradient) {
     Model *m = c->model;
@@ -109,12 +110,13 @@ static double total_loss(Check *c, real *gradient) {
     for (int i = 0; i < model_pack_jobs(m); i++)
         model_pack(m, i, &c->scratch);
     Noise noise = {.dropout = 0.2, .seed = 5};
-    PassOptions o = {.loss_scale = c->scale, .z_loss = Z_LOSS, .gradient = gradient, .noise = &noise};
+    PassOptions o = {.loss_scale = c->scale, .z_loss = Z_LOSS, .match_weight = MATCH_WEIGHT, .gradient = gradient, .noise = &noise};
     Tally t = network_pass(m, &c->arena, c->groups, GROUPS, &o);
+    c->matches = t.matches;
     if (gradient)
         for (int i = 0; i < model_pack_jobs(m); i++)
             model_unfold(m, i, gradient);
-    return (t.loss + Z_LOSS * t.z) * c->scale;
+    return (t.loss + Z_LOSS * t.z + MATCH_WEIGHT * t.match_loss) * c->scale;
 }
 
 static double check_tensor(Check *c, const Tensor *t, const real *gradient) {
@@ -168,6 +170,8 @@ int main(int count, char **arguments) {
     if (!gradient)
         fail("out of memory");
     printf("loss %.6f over %zu groups\n", total_loss(&c, gradient), d.count);
+    if (!c.matches)
+        fail("no match among the groups: their loss is not checked");
     double worst = 0;
     for (int i = 0; i < m.tensor_count; i++) {
         double e = check_tensor(&c, &m.tensors[i], gradient);

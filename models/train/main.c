@@ -36,6 +36,7 @@ static const char USAGE[] =
     "  --muon-lr X         Muon learning rate, for matrices (0.02)\n"
     "  --weight-decay X    of matrices, times the learning rate (0.01)\n"
     "  --clip X            largest gradient norm (1); 0: any\n"
+    "  --match X           weight of finding tools among those of other groups, unseen, for long lists (0.3); 0: not trained\n"
     "  --z-loss X          weight of the squared logsumexp (0)\n"
     "  --warmup F          part of the schedule with rising rate (0.02)\n"
     "  --decay F           part of the schedule, at its end, with rate falling to 0 (0.4)\n"
@@ -53,7 +54,7 @@ typedef struct {
     bool resume;
     long dev_steps, dev_groups, dump_groups, examples, batch, threads, seed, nice, unit;
     double dev_minutes, save_seconds, log_seconds, lr, muon_lr, weight_decay, clip, z_loss, warmup,
-        decay, qat_from, embedding_lr, token_drop, swap, dropout;
+        decay, qat_from, embedding_lr, token_drop, swap, dropout, match;
 } Options;
 
 static long integer(const char *option, const char *text, long low, long high) {
@@ -101,6 +102,7 @@ static bool parse_number(Options *o, const char *name, const char *value) {
                  {"--embedding-lr", &o->embedding_lr, 10},
                  {"--token-drop", &o->token_drop, 1},
                  {"--swap", &o->swap, 1},
+                 {"--match", &o->match, 100},
                  {"--dropout", &o->dropout, 0.9}};
     const struct {
         const char *name;
@@ -136,6 +138,7 @@ static Options parse(int count, char **arguments) {
                  .embedding_lr = 0.0007,
                  .token_drop = 0.15,
                  .swap = 0.25,
+                 .match = 0.3,
                  .muon_lr = 0.02,
                  .weight_decay = 0.01,
                  .clip = 1,
@@ -234,9 +237,10 @@ static void evaluate(Trainer *t, const Dataset *dev) {
         g[i] = &dev->groups[i];
     double start = now();
     Tally y = trainer_evaluate(t, g, (int)dev->count);
-    printf("dev   step %ld loss %.4f decisions %.4f (n %ld) queries %.4f (n %ld) %.1f s%s\n",
+    printf("dev   step %ld loss %.4f decisions %.4f (n %ld) queries %.4f (n %ld) match %.4f (n %ld) %.1f s%s\n",
            t->step, ratio(y.loss, y.weight), ratio((double)y.right, (double)y.decisions),
-           y.decisions, ratio((double)y.whole, (double)y.queries), y.queries, now() - start,
+           y.decisions, ratio((double)y.whole, (double)y.queries), y.queries,
+           ratio((double)y.match_right, (double)y.matches), y.matches, now() - start,
            t->quantise ? " qat" : "");
     free(g);
 }
@@ -251,11 +255,12 @@ typedef struct {
 static void log_line(const Options *o, const Trainer *t, const Progress *p, Interval *v,
                      double factor) {
     double seconds = now() - v->start;
-    printf("train step %ld examples %ld loss %.4f decisions %.4f queries %.4f | %.0f ex/s | lr "
+    printf("train step %ld examples %ld loss %.4f decisions %.4f queries %.4f match %.4f | %.0f ex/s | lr "
            "%.3f norm %.2f max %.2f | %.1f%% epoch %ld%s\n",
            t->step, p->examples, ratio(v->tally.loss, v->tally.weight),
            ratio((double)v->tally.right, (double)v->tally.decisions),
            ratio((double)v->tally.whole, (double)v->tally.queries),
+           ratio((double)v->tally.match_right, (double)v->tally.matches),
            (double)v->tally.examples / seconds, factor, v->norm / (double)v->steps, v->top_norm,
            100 * (double)p->examples / (double)o->examples, p->epoch, t->quantise ? " qat" : "");
     *v = (Interval){.start = now()};
@@ -365,6 +370,7 @@ int main(int count, char **arguments) {
                             .weight_decay = o.weight_decay,
                             .clip = o.clip,
                             .z_loss = o.z_loss,
+                            .match_weight = o.match,
                             .embedding_rate = o.embedding_lr,
                             .noise = {.dropout = o.dropout, .drop = o.token_drop, .swap = o.swap, .synonyms = o.synonyms ? &synonyms : NULL},
                             .unit_rows = (int)o.unit});

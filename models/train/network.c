@@ -3,6 +3,7 @@
 
 #include "block.h"
 #include "heads.h"
+#include "match.h"
 #include "pointer.h"
 #include "unit.h"
 
@@ -57,13 +58,22 @@ static void embed_backward(const Model *m, const Unit *u, const real *dx, real *
     }
 }
 
+static int decoder_rows(const Unit *u) {
+    return u->decision_count + u->match_count;
+}
+
+/* What a decoder row is fed as. A match begins as the first decision of its query does. */
+static const Decision *decoder_decision(const Unit *u, int row) {
+    return &u->decisions[row < u->decision_count ? row : u->matches[row - u->decision_count].first];
+}
+
 /* decoder input: state chosen before (or the start vector) + kind of decision */
 static void decoder_input(const Model *m, const Unit *u, const act *states, const act *start,
                           real *y) {
     int d = m->config.d;
     const real *kinds = model_value(m, m->kind);
-    for (int i = 0; i < u->decision_count; i++, y += d) {
-        const Decision *x = &u->decisions[i];
+    for (int i = 0; i < decoder_rows(u); i++, y += d) {
+        const Decision *x = decoder_decision(u, i);
         const act *s = x->previous < 0 ? start : states + (size_t)x->previous * (size_t)d;
         const real *k = kinds + (size_t)x->kind * (size_t)d;
         for (int j = 0; j < d; j += LANES)
@@ -76,8 +86,8 @@ static void decoder_input_backward(const Model *m, const Unit *u, const real *dy
     int d = m->config.d;
     real *start = gradient + m->tensors[m->start].offset,
          *kinds = gradient + m->tensors[m->kind].offset;
-    for (int i = 0; i < u->decision_count; i++, dy += d) {
-        const Decision *x = &u->decisions[i];
+    for (int i = 0; i < decoder_rows(u); i++, dy += d) {
+        const Decision *x = decoder_decision(u, i);
         real *s = x->previous < 0 ? start : d_states + (size_t)x->previous * (size_t)d,
              *k = kinds + (size_t)x->kind * (size_t)d;
         for (int j = 0; j < d; j += LANES) {
@@ -148,7 +158,7 @@ static void forward(const Model *m, Arena *a, Pass *p, const Noise *noise) {
     const Config *c = &m->config;
     BlockInput in;
     const Unit *u = &p->unit;
-    size_t d = (size_t)c->d, rows = (size_t)u->rows, steps = (size_t)u->decision_count;
+    size_t d = (size_t)c->d, rows = (size_t)u->rows, steps = (size_t)decoder_rows(u);
     p->encoder = arena_get(a, (size_t)c->encoder_layers * sizeof(BlockState));
     p->self = arena_get(a, (size_t)c->decoder_layers * sizeof(BlockState));
     p->cross = arena_get(a, (size_t)c->decoder_layers * sizeof(BlockState));
@@ -158,8 +168,8 @@ static void forward(const Model *m, Arena *a, Pass *p, const Noise *noise) {
     double dropout = noise ? noise->dropout : 0;
     uint64_t seed = noise ? noise->seed << 16 : 0;
     p->in_encoder = (BlockInput){&u->encoder, u->rows, u->positions, NULL, 0, dropout, seed};
-    p->in_self = (BlockInput){&u->self, u->decision_count, u->steps, NULL, 0, dropout, seed + 256};
-    p->in_cross = (BlockInput){&u->cross, u->decision_count, NULL, p->states, u->rows, dropout, seed + 512};
+    p->in_self = (BlockInput){&u->self, decoder_rows(u), u->steps, NULL, 0, dropout, seed + 256};
+    p->in_cross = (BlockInput){&u->cross, decoder_rows(u), NULL, p->states, u->rows, dropout, seed + 512};
 
     real *x = arena_reals(a, rows * d), *y = arena_reals(a, steps * d);
     embed(m, u, x);
@@ -177,10 +187,10 @@ static void forward(const Model *m, Arena *a, Pass *p, const Noise *noise) {
     }
     p->final_hat = arena_acts(a, steps * d);
     p->final_inverse = arena_reals(a, steps);
-    norm_forward(y, u->decision_count, c->d, p->final_hat, p->final_inverse);
+    norm_forward(y, decoder_rows(u), c->d, p->final_hat, p->final_inverse);
     p->query = arena_reals(a, steps * d);
     p->key = arena_reals(a, rows * d);
-    gemm(u->decision_count, c->d, c->d, gemm_rows(p->final_hat, c->d), m->pointer_q_pack, p->query,
+    gemm(decoder_rows(u), c->d, c->d, gemm_rows(p->final_hat, c->d), m->pointer_q_pack, p->query,
          c->d, false);
     gemm(u->rows, c->d, c->d, gemm_rows(p->states, c->d), m->pointer_k_pack, p->key, c->d, false);
 }
@@ -190,18 +200,18 @@ static void backward(const Model *m, Arena *a, const Pass *p, const real *d_quer
     const Config *c = &m->config;
     const Unit *u = &p->unit;
     BlockInput in;
-    size_t d = (size_t)c->d, rows = (size_t)u->rows, steps = (size_t)u->decision_count;
+    size_t d = (size_t)c->d, rows = (size_t)u->rows, steps = (size_t)decoder_rows(u);
     act *gq = arena_acts(a, steps * d), *gk = arena_acts(a, rows * d);
     to_act(gq, d_query, steps * d);
     to_act(gk, d_key, rows * d);
-    add_square(m, a, m->pointer_q, p->final_hat, gq, u->decision_count, gradient);
+    add_square(m, a, m->pointer_q, p->final_hat, gq, decoder_rows(u), gradient);
     add_square(m, a, m->pointer_k, p->states, gk, u->rows, gradient);
     real *d_final = arena_reals(a, steps * d), *d_states = arena_reals(a, rows * d),
          *dy = zeros(a, steps * d), *dx = zeros(a, rows * d);
-    gemm(u->decision_count, c->d, c->d, gemm_rows(gq, c->d), m->pointer_q_pack_t, d_final, c->d,
+    gemm(decoder_rows(u), c->d, c->d, gemm_rows(gq, c->d), m->pointer_q_pack_t, d_final, c->d,
          false);
     gemm(u->rows, c->d, c->d, gemm_rows(gk, c->d), m->pointer_k_pack_t, d_states, c->d, false);
-    norm_backward(d_final, p->final_hat, p->final_inverse, u->decision_count, c->d, dy);
+    norm_backward(d_final, p->final_hat, p->final_inverse, decoder_rows(u), c->d, dy);
     for (int i = c->decoder_layers - 1; i >= 0; i--) {
         block_backward(m, &m->cross[i], seeded(&p->in_cross, i, &in), a, &p->cross[i], gradient, dy, d_states);
         block_backward(m, &m->self[i], seeded(&p->in_self, i, &in), a, &p->self[i], gradient, dy, NULL);
@@ -219,17 +229,18 @@ Tally network_pass(const Model *m, Arena *a, const Group *const *groups, int cou
                    const PassOptions *o) {
     Pass p;
     a->used = 0;
-    unit_make(&p.unit, a, &m->config, groups, count);
+    unit_make(&p.unit, a, &m->config, groups, count, o->match_weight > 0);
     if (o->noise)
         noise_apply(o->noise, p.unit.tokens, p.unit.rows);
     forward(m, a, &p, o->noise);
     size_t d = (size_t)m->config.d;
     real *d_query = NULL, *d_key = NULL;
     if (o->gradient) {
-        d_query = zeros(a, (size_t)p.unit.decision_count * d);
+        d_query = zeros(a, (size_t)decoder_rows(&p.unit) * d);
         d_key = zeros(a, (size_t)p.unit.rows * d);
     }
     Tally t = pointer_loss(m, a, &p.unit, p.query, p.key, o, d_query, d_key);
+    match_loss(m, a, &p.unit, p.query, p.key, o, d_query, d_key, &t);
     if (o->gradient)
         backward(m, a, &p, d_query, d_key, o->gradient);
     return t;

@@ -2,23 +2,6 @@
  */
 #include "pointer.h"
 
-static real dot(const real *a, const real *b, int n) {
-    vec s = vec_set(0), t = s;
-    for (int i = 0; i < n; i += 2 * LANES) {
-        s += vec_load(a + i) * vec_load(b + i);
-        t += vec_load(a + i + LANES) * vec_load(b + i + LANES);
-    }
-    return vec_sum(s + t);
-}
-
-/* a += f b and c += f e in one go */
-static void add_two(real *a, const real *b, real *c, const real *e, real f, int n) {
-    for (int i = 0; i < n; i += LANES) {
-        vec_store(a + i, vec_load(a + i) + f * vec_load(b + i));
-        vec_store(c + i, vec_load(c + i) + f * vec_load(e + i));
-    }
-}
-
 typedef struct {
     double sum, log_sum; /* sum of exp(score - top); logsumexp */
     real top, target;    /* largest score, score of the target */
@@ -32,7 +15,7 @@ static Softmax decision_scores(const Model *m, const Decision *d, const real *qu
     Softmax s = {.top = (real)-1e30};
     for (int j = 0; j < d->allowed_count; j++) {
         int row = decision_row(d, d->allowed[j]);
-        score[j] = scale * dot(query, row < 0 ? end : key + (size_t)row * (size_t)n, n);
+        score[j] = scale * vec_dot(query, row < 0 ? end : key + (size_t)row * (size_t)n, n);
         if (score[j] > s.top)
             s.top = score[j];
         if (d->allowed[j] == d->target)
@@ -56,7 +39,7 @@ static void decision_gradient(const Model *m, const Decision *d, const Softmax *
         const real *k = row < 0 ? model_value(m, m->end) : key + (size_t)row * (size_t)n;
         real *dk =
             row < 0 ? o->gradient + m->tensors[m->end].offset : d_key + (size_t)row * (size_t)n;
-        add_two(d_query, k, dk, query, (real)(g * scale), n);
+        vec_add_two(d_query, k, dk, query, (real)(g * scale), n);
     }
 }
 

@@ -142,6 +142,7 @@ static void pass_job(void *context, int worker, int index) {
     noise.seed = (uint64_t)t->step << 20 | (uint64_t)index;
     PassOptions o = {.loss_scale = w->loss_scale,
                      .z_loss = t->settings.z_loss,
+                     .match_weight = t->settings.match_weight,
                      .gradient = w->train ? t->gradients[worker] : NULL,
                      .noise = w->train ? &noise : NULL};
     Tally y = network_pass(t->model, &t->arenas[worker], w->groups + w->units[index].first,

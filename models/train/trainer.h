@@ -13,6 +13,7 @@
 
 typedef struct {
     double adam_rate, muon_rate, weight_decay, clip, z_loss;
+    double match_weight;   /* see PassOptions */
     double embedding_rate; /* of Adam, for the embedding: small keeps the word vectors it starts
                               from */
     Noise noise; /* its seed is set for every unit */

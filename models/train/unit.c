@@ -39,6 +39,7 @@ static void add_group(Unit *u, const Group *g) {
     plan_set(&u->encoder, tool_row, 0, 0);
     for (int i = 0; i < tools; i++) {
         int n = cursor_next(&in), row = u->rows;
+        u->tools[u->tool_count++] = row;
         add_tokens(u, &in, n);
         plan_segment(&u->encoder, n, row, n, false);
     }
@@ -56,7 +57,41 @@ static void add_group(Unit *u, const Group *g) {
     }
 }
 
-void unit_make(Unit *u, Arena *a, const Config *c, const Group *const *groups, int count) {
+int unit_tool(const Unit *u, int row) {
+    int low = 0, high = u->tool_count;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (u->tools[middle] < row)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < u->tool_count && u->tools[low] == row ? low : -1;
+}
+
+/* Matches are segments of their own, behind all groups. */
+static void add_matches(Unit *u) {
+    plan_set(&u->encoder, u->rows, 0, 0);
+    plan_set(&u->self, u->decision_count, 0, 0);
+    plan_set(&u->cross, u->decision_count, 0, 0);
+    for (int i = 0, next; i < u->decision_count; i = next) {
+        const Decision *d = &u->decisions[i];
+        for (next = i + 1; next < u->decision_count && u->decisions[next].query == d->query;)
+            next++;
+        if (unit_tool(u, decision_row(d, d->target)) < 0)
+            continue;
+        Cursor in = {u->tokens + d->query_row};
+        int n = d->query_length, row = u->rows, step = u->decision_count + u->match_count;
+        add_tokens(u, &in, n);
+        plan_segment(&u->encoder, n, row, n, false);
+        u->matches[u->match_count++] = (Match){i, next - i};
+        u->steps[step] = 0;
+        plan_segment(&u->self, 1, step, 1, false);
+        plan_segment(&u->cross, 1, row, n, false);
+    }
+}
+
+void unit_make(Unit *u, Arena *a, const Config *c, const Group *const *groups, int count, bool match) {
     int rows = 0, decisions = 0, queries = 0, tools = 0;
     for (int i = 0; i < count; i++) {
         rows += groups[i]->rows;
@@ -64,15 +99,22 @@ void unit_make(Unit *u, Arena *a, const Config *c, const Group *const *groups, i
         queries += groups[i]->queries;
         tools += groups[i]->words[0];
     }
+    int matches = match ? queries : 0;
+    if (match) /* no more than once more all queries */
+        rows *= 2;
     *u = (Unit){.tokens = arena_get(a, (size_t)rows * sizeof(int32_t)),
                 .positions = arena_ints(a, (size_t)rows),
-                .steps = arena_ints(a, (size_t)decisions),
-                .decisions = arena_get(a, (size_t)decisions * sizeof(Decision))};
-    plan_make(&u->encoder, a, c, rows, 2 * count, tools + queries);
-    plan_make(&u->self, a, c, decisions, count, queries);
-    plan_make(&u->cross, a, c, decisions, count, queries);
+                .steps = arena_ints(a, (size_t)(decisions + matches)),
+                .tools = arena_ints(a, (size_t)tools),
+                .decisions = arena_get(a, (size_t)decisions * sizeof(Decision)),
+                .matches = arena_get(a, (size_t)matches * sizeof(Match))};
+    plan_make(&u->encoder, a, c, rows, 2 * count + 1, tools + queries + matches);
+    plan_make(&u->self, a, c, decisions + matches, count + 1, queries + matches);
+    plan_make(&u->cross, a, c, decisions + matches, count + 1, queries + matches);
     for (int i = 0; i < count; i++)
         add_group(u, groups[i]);
+    if (match)
+        add_matches(u);
     plan_finish(&u->encoder);
     plan_finish(&u->self);
     plan_finish(&u->cross);

@@ -2,6 +2,8 @@
 #ifndef THIMBLE_UNIT_H
 #define THIMBLE_UNIT_H
 
+#include <stdbool.h>
+
 #include "attention.h"
 #include "data.h"
 
@@ -16,16 +18,30 @@ typedef struct {
     int tool_row, tool_length;   /* for turning positions into rows */
 } Decision;
 
+/* A query that is to find its tools among all of the unit without having seen any: its tokens once more,
+ * a segment by itself, and one decoder step over it (FORMAT.md 3, long lists). */
 typedef struct {
-    int rows, decision_count, query_count;
-    int32_t *tokens; /* per encoder row: id | class << 16; group after group, tools then queries */
+    int first, count; /* decisions of the query; those that choose a tool say what it is to find */
+} Match;
+
+typedef struct {
+    int rows, query_count;
+    int decision_count, match_count; /* decoder rows: the decisions, then the matches */
+    int tool_count;
+    int32_t *tokens; /* per encoder row: id | class << 16; group after group, tools then queries; matches */
     int *positions;  /* per encoder row, for RoPE */
-    int *steps;      /* per decision, for RoPE */
+    int *steps;      /* per decoder row, for RoPE */
+    int *tools;      /* first encoder row of every tool, ascending */
     Decision *decisions;
+    Match *matches;
     Plan encoder, self, cross;
 } Unit;
 
-void unit_make(Unit *u, Arena *a, const Config *c, const Group *const *groups, int count);
+/* With `match`, a Match for each query that calls a tool. */
+void unit_make(Unit *u, Arena *a, const Config *c, const Group *const *groups, int count, bool match);
+
+/* Number in u->tools of the tool whose first row this is; -1: of none. */
+int unit_tool(const Unit *u, int row);
 
 /* Encoder row of a position; -1 for END. */
 static inline int decision_row(const Decision *d, int position) {

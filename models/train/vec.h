@@ -133,4 +133,22 @@ static inline int round_up(int n, int to) {
     return (n + to - 1) / to * to;
 }
 
+/* n: a multiple of 2 LANES */
+static inline real vec_dot(const real *a, const real *b, int n) {
+    vec s = vec_set(0), t = s;
+    for (int i = 0; i < n; i += 2 * LANES) {
+        s += vec_load(a + i) * vec_load(b + i);
+        t += vec_load(a + i + LANES) * vec_load(b + i + LANES);
+    }
+    return vec_sum(s + t);
+}
+
+/* a += f b and c += f e in one go; n: a multiple of LANES */
+static inline void vec_add_two(real *a, const real *b, real *c, const real *e, real f, int n) {
+    for (int i = 0; i < n; i += LANES) {
+        vec_store(a + i, vec_load(a + i) + f * vec_load(b + i));
+        vec_store(c + i, vec_load(c + i) + f * vec_load(e + i));
+    }
+}
+
 #endif
