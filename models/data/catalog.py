@@ -1,7 +1,7 @@
 """The tool catalog: loading, templates as parts, and what is held out of training.
 
-Held out: whole domains (tools never seen) and the last two templates of every other tool (phrasings never seen); of the
-no-tool lines of a training domain the last quarter."""
+Held out: whole domains (tools never seen); in the folders domains/ and domains2/, from which the fixed dev file of phrasings was
+made, also the last two templates of every tool (phrasings never seen) and the last quarter of a domain's no-tool lines."""
 from __future__ import annotations
 
 import functools
@@ -16,6 +16,7 @@ HERE = pathlib.Path(__file__).parent / 'catalog'
 HELD_OUT_DOMAINS = ('smart_home_security_appliances', 'recipes_and_cooking', 'issue_tracking_projects', 'image_photo_editing',
                     'events_and_tickets', 'hr_and_recruiting')
 HELD_OUT_TEMPLATES = 2
+PHRASINGS_FROM = ('domains', 'domains2')       # folders
 SPLITS = ('train', 'phrasings', 'domains')
 
 _COUNT_WORDS = {1: ('one', 'single', 'once'), 2: ('two', 'a couple', 'twice', 'pair')}
@@ -64,6 +65,7 @@ class Domain:
     name: str
     tools: list[CatalogTool]
     no_tool: list[str] = field(default_factory=list)
+    folder: str = ''                                 # that its file lies in
 
 
 def _param(key: str, p: dict) -> Param:
@@ -183,7 +185,12 @@ def _read(text: str) -> tuple[Domain, list[tuple[CatalogTool, list]]]:
 
 @functools.lru_cache(None)
 def _load_all() -> tuple[tuple[Domain, list[tuple[CatalogTool, list]]], ...]:
-    return tuple(_read(path.read_text(encoding='utf-8')) for path in sorted(HERE.glob('domains*/*.json')))
+    loaded = []
+    for path in sorted(HERE.glob('domains*/*.json')):
+        domain, raw = _read(path.read_text(encoding='utf-8'))
+        domain.folder = path.parent.name
+        loaded.append((domain, raw))
+    return tuple(loaded)
 
 
 def parse_domain(text: str) -> Domain:
@@ -205,9 +212,12 @@ def load(split: str) -> list[Domain]:
         held = domain.name in HELD_OUT_DOMAINS
         if held != (split == 'domains'):
             continue
+        phrasings = domain.folder in PHRASINGS_FROM
+        if split == 'phrasings' and not phrasings:
+            continue
         tools = []
         for tool, templates in raw:
-            if split == 'train':
+            if split == 'train' and phrasings:
                 templates = templates[:-HELD_OUT_TEMPLATES]
             elif split == 'phrasings':
                 templates = templates[-HELD_OUT_TEMPLATES:]
@@ -215,8 +225,9 @@ def load(split: str) -> list[Domain]:
             if templates:
                 tools.append(CatalogTool(**{**tool.__dict__, 'templates': templates}))
         cut = len(domain.no_tool) * 3 // 4
-        no_tool = domain.no_tool if held else domain.no_tool[:cut] if split == 'train' else domain.no_tool[cut:]
-        out.append(Domain(domain.name, tools, no_tool))
+        whole = held or not phrasings
+        no_tool = domain.no_tool if whole else domain.no_tool[:cut] if split == 'train' else domain.no_tool[cut:]
+        out.append(Domain(domain.name, tools, no_tool, domain.folder))
     return out
 
 

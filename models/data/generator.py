@@ -40,16 +40,18 @@ IMPERATIVES = frozenset('''add book call cancel change check clear close copy cr
 class Generator:
     """Endless supply of groups of one split ('train', 'phrasings', 'domains'; see catalog.load)."""
 
-    def __init__(self, seed: int, split: str = 'train', noise: float = 1.0, own: Sequence[catalog.Domain] = ()):
+    def __init__(self, seed: int, split: str = 'train', noise: float = 1.0, own: Sequence[catalog.Domain] = (),
+                 folders: Sequence[str] = ()):
         """noise multiplies the chances of fillers, chatter and typing errors. own: domains of the caller's; with them every tool
-        list is one of theirs, and the catalog gives only distractors."""
+        list is one of theirs, and the catalog gives only distractors. folders: the same for domains of these folders of the catalog."""
         self.noise = noise
         self.used: set[int] = set()       # templates used in this group
         self.rng = random.Random(seed)
         self.split = split
         names = {d.name for d in own}
         self.domains = [d for d in catalog.load(split) if d.name not in names] + list(own)
-        self.list_domains = list(own) or self.domains       # a tool list is built around one of these
+        chosen = list(own) + [d for d in self.domains if d.folder in folders]
+        self.list_domains = chosen or self.domains          # a tool list is built around one of these
         self.tools = [t for d in self.domains for t in d.tools]
         self.by_domain = {d.name: d for d in self.domains}
         self.entities = Entities(self.rng)

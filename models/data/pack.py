@@ -1,6 +1,7 @@
 """Neutral groups (generator.py, public.py) -> packed training data of FORMAT.md 6.
 
     python3 -m data.pack --out DIR [--split train|phrasings|domains] [--examples N] [--first K] [--chunks M] [--tokenizer FILE]
+    python3 -m data.pack --out DIR --folders domains3 domains4 [...]      tool lists of these folders of the catalog only
     python3 -m data.pack --out DIR --public DIR [--examples N per chunk]
 
 Chunk K of the catalog is DIR/train_KKK.bin, made with seed K alone, so chunks can be made by several processes or again.
@@ -155,6 +156,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description='Packs training data (FORMAT.md 6).')
     parser.add_argument('--out', required=True, type=pathlib.Path)
     parser.add_argument('--split', choices=catalog.SPLITS, default='train')
+    parser.add_argument('--folders', nargs='+', default=(), help='folders of the catalog to build tool lists from (all)')
     parser.add_argument('--public', help='pack the public rows of this folder instead of the catalog')
     parser.add_argument('--wordnet', help="pack groups made from this folder's WordNet instead of the catalog")
     parser.add_argument('--similar', help='pack groups made from this file of data/similar.py instead of the catalog')
@@ -181,8 +183,8 @@ def main() -> None:
         public_groups = similar.Similar(args.similar, args.first).groups()
     for number in range(args.first, args.first + args.chunks):
         name = args.name or ('similar' if args.similar else 'public' if args.public else 'wordnet' if args.wordnet else args.split)
-        groups = public_groups if public_groups is not None else Generator(1000 + number if args.split == 'train' else number,
-                                                                           args.split)
+        groups = public_groups if public_groups is not None else Generator(
+            1000 + number if args.split == 'train' else number, args.split, folders=args.folders)
         path = args.out / f'{name}_{number:03}.bin'
         if not write_chunk(path, packer, groups, args.examples, args.groups):
             break
