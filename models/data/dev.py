@@ -1,7 +1,7 @@
 """Writes the fixed dev files: dev/heldout_domains.jsonl (tools never trained) and dev/heldout_phrasings.jsonl (templates never
 trained), one example a line: {"id", "kind", "query", "tools", "calls"}; string values are the query's own characters.
 
-    python3 -m data.dev [--out data/dev] [--tokenizer tiny/tokenizer.model]
+    python3 -m data.dev [--out data/dev] [--tokenizer tiny/tokenizer.model] [--only list_lengths]
 
 The files in the repository were made before domains3/ joined the catalog and stay as they are, so that figures can be compared.
 
@@ -13,7 +13,7 @@ import argparse
 import json
 import pathlib
 
-from . import rendering
+from . import catalog, rendering
 from .generator import Generator
 from .pack import Packer
 
@@ -28,6 +28,7 @@ KINDS = {
     'many': (45, (16, 18, 20, 22, 24), 'mixed'),
     'noisy': (240, (2, 3, 4, 5), 'mixed'),
 }
+LENGTHS = (5, 20, 40)
 FILES = {'heldout_domains': ('domains', 501), 'heldout_phrasings': ('phrasings', 502)}
 
 
@@ -93,18 +94,54 @@ def long_list(tools: int, requests: int, seed: int) -> dict:
     return {'tools': definitions, 'requests': rows}
 
 
+def list_lengths(requests: int, seed: int) -> dict:
+    """Requests for tools of the held-out domains, each with LENGTHS[-1] tools of these domains, its own first: the first 5, 20, ...
+    of them are lists that differ in nothing but their length. Every other tool is of the wanted one's domain, as long as it has any."""
+    held = Generator(seed, 'domains')
+    r, style, rendered, names = held.rng, rendering.Style(case='snake', param_descriptions=1.0), {}, set()
+    for tool in held.tools:
+        made = rendering.render(r, tool, style)
+        while made.definition['name'] in names or not made.definition.get('description'):
+            made = rendering.render(r, tool, style)
+        names.add(made.definition['name'])
+        rendered[tool.domain, tool.names] = made
+    number = {key: i for i, key in enumerate(rendered)}
+    rows, seen = [], set()
+    while len(rows) < requests:
+        tool = r.choice(held.tools)
+        key = tool.domain, tool.names
+        held.used.clear()
+        request = rendered[key].templates and held.request([rendered[key]], 1)
+        others = [t for t in r.sample(held.tools, len(held.tools)) if t is not tool and not catalog.alike(t, tool)]
+        near, far = [t for t in others if t.domain == tool.domain], [t for t in others if t.domain != tool.domain]
+        mixed = [t for pair in zip(near, far) for t in pair] + far[len(near):]
+        if not request or request['query'].lower() in seen or len(mixed) < LENGTHS[-1] - 1:
+            continue
+        seen.add(request['query'].lower())
+        rows.append({'query': request['query'], 'calls': request['calls'],
+                     'list': [number[key]] + [number[t.domain, t.names] for t in mixed[:LENGTHS[-1] - 1]]})
+    return {'lengths': LENGTHS, 'tools': [x.definition for x in rendered.values()], 'requests': rows}
+
+
+def write_json(path: pathlib.Path, content: dict) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, separators=(',', ':')) + '\n', encoding='utf-8')
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description='Writes the fixed dev files.')
     parser.add_argument('--out', type=pathlib.Path, default=pathlib.Path('data/dev'))
     parser.add_argument('--tokenizer', default='tiny/tokenizer.model')
+    parser.add_argument('--only', choices=['list_lengths'])
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
+    write_json(args.out / 'list_lengths.json', list_lengths(300, 504))
+    if args.only:
+        return
     packer = Packer(args.tokenizer)
     for name, (split, seed) in FILES.items():
         path = args.out / f'{name}.jsonl'
         print(name, write(path, split, seed, packer), path.stat().st_size, 'bytes')
-    text = json.dumps(long_list(200, 300, 503), ensure_ascii=False, separators=(',', ':'))
-    (args.out / 'long_list.json').write_text(text + '\n', encoding='utf-8')
+    write_json(args.out / 'long_list.json', long_list(200, 300, 503))
     print('dropped', dict(packer.drops))
 
 

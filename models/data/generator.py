@@ -312,7 +312,7 @@ class Generator:
                 got = self.no_call(tools)
             else:
                 v = r.random()
-                got = self.request(tools, 1 if v < 0.78 else 2 if v < 0.92 else 3 if v < 0.975 else 4)
+                got = self.request(tools, 1 if v < 0.70 else 2 if v < 0.88 else 3 if v < 0.96 else 4)
             if got:
                 requests.append(got)
         return {'kind': kind, 'tools': [t.definition for t in tools], 'requests': requests}
