@@ -294,14 +294,14 @@ class Generator:
         u = r.random()
         if u < 0.05:
             kind, count = 'any', 1
-        elif u < 0.50:
+        elif u < 0.42:
             kind, count = 'near', r.choice([2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 8])
-        elif u < 0.80:
+        elif u < 0.66:
             kind, count = 'mixed', r.choice([2, 3, 4, 4, 5, 5, 6, 6, 7, 8])
-        elif u < 0.90:
+        elif u < 0.75:
             kind, count = 'any', r.choice([2, 3, 4, 5, 6, 7, 8])
         else:
-            kind, count = r.choice(['mixed', 'near']), r.choice([9, 10, 11, 12, 13, 14, 16, 18, 20])
+            kind, count = r.choice(['mixed', 'near']), r.choice([9, 10, 11, 12, 13, 14, 16, 18, 20, 22, 24])
         tools = self.tool_list(count, kind)
         self.used.clear()
         requests: list[dict] = []
