@@ -36,7 +36,7 @@ static const char USAGE[] =
     "  --muon-lr X         Muon learning rate, for matrices (0.02)\n"
     "  --weight-decay X    of matrices, times the learning rate (0.01)\n"
     "  --clip X            largest gradient norm (1); 0: any\n"
-    "  --match X           weight of finding tools among those of other groups, unseen, for long lists (0.3); 0: not trained\n"
+    "  --match X           weight of finding tools among those of other groups, unseen, for long lists (1); 0: not trained\n"
     "  --z-loss X          weight of the squared logsumexp (0)\n"
     "  --warmup F          part of the schedule with rising rate (0.02)\n"
     "  --decay F           part of the schedule, at its end, with rate falling to 0 (0.4)\n"
@@ -138,7 +138,7 @@ static Options parse(int count, char **arguments) {
                  .embedding_lr = 0.0007,
                  .token_drop = 0.15,
                  .swap = 0.25,
-                 .match = 0.3,
+                 .match = 1,
                  .muon_lr = 0.02,
                  .weight_decay = 0.01,
                  .clip = 1,

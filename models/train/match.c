@@ -6,14 +6,19 @@ typedef struct {
     bool right;                 /* the best tool is wanted */
 } Sums;
 
-/* wanted[tool] for the tools that the query of a match calls. */
+/* The same words: one tool in two groups. */
+static bool same_tool(const ToolRow *a, const ToolRow *b) {
+    return a->length == b->length && !memcmp(a->tokens, b->tokens, (size_t)a->length * sizeof *a->tokens);
+}
+
+/* wanted[tool] for the tools that the query of a match calls, wherever they stand. */
 static void mark_wanted(const Unit *u, const Match *x, bool *wanted) {
     memset(wanted, 0, (size_t)u->tool_count * sizeof *wanted);
     for (int i = 0; i < x->count; i++) {
         const Decision *d = &u->decisions[x->first + i];
         int tool = unit_tool(u, decision_row(d, d->target));
-        if (tool >= 0)
-            wanted[tool] = true;
+        for (int t = 0; tool >= 0 && t < u->tool_count; t++)
+            wanted[t] |= same_tool(&u->tools[t], &u->tools[tool]);
     }
 }
 
@@ -44,13 +49,13 @@ void match_loss(const Model *m, Arena *a, const Unit *u, const real *query, cons
         size_t row = (size_t)(u->decision_count + i) * (size_t)n;
         mark_wanted(u, &u->matches[i], wanted);
         for (int t = 0; t < u->tool_count; t++)
-            score[t] = (real)scale * vec_dot(query + row, key + (size_t)u->tools[t] * (size_t)n, n);
+            score[t] = (real)scale * vec_dot(query + row, key + (size_t)u->tools[t].row * (size_t)n, n);
         Sums s = sum_up(score, wanted, u->tool_count);
         tally->match_loss += s.log_all - s.log_wanted;
         tally->matches++;
         tally->match_right += s.right;
         for (int t = 0; o->gradient && t < u->tool_count; t++) {
-            size_t at = (size_t)u->tools[t] * (size_t)n;
+            size_t at = (size_t)u->tools[t].row * (size_t)n;
             double g = exp((double)score[t] - s.log_all) - (wanted[t] ? exp((double)score[t] - s.log_wanted) : 0);
             vec_add_two(d_query + row, key + at, d_key + at, query + row, (real)(weight * g), n);
         }

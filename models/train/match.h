@@ -5,7 +5,8 @@
 #include "network.h"
 #include "unit.h"
 
-/* Each match is scored against the first row of every tool of the unit, the other groups' too:
+/* Each match is scored against the first row of every tool of the unit, the other groups' too (one that
+ * stands in several groups is one tool):
  *     loss = logsumexp(all) - logsumexp(those that the query calls)
  * query: [decisions, then matches][d]; key: [rows][d]. Adds to the tally, and with d_query and d_key to the
  * gradients there. */

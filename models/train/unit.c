@@ -39,7 +39,7 @@ static void add_group(Unit *u, const Group *g) {
     plan_set(&u->encoder, tool_row, 0, 0);
     for (int i = 0; i < tools; i++) {
         int n = cursor_next(&in), row = u->rows;
-        u->tools[u->tool_count++] = row;
+        u->tools[u->tool_count++] = (ToolRow){row, n, in.p};
         add_tokens(u, &in, n);
         plan_segment(&u->encoder, n, row, n, false);
     }
@@ -61,12 +61,12 @@ int unit_tool(const Unit *u, int row) {
     int low = 0, high = u->tool_count;
     while (low < high) {
         int middle = (low + high) / 2;
-        if (u->tools[middle] < row)
+        if (u->tools[middle].row < row)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < u->tool_count && u->tools[low] == row ? low : -1;
+    return low < u->tool_count && u->tools[low].row == row ? low : -1;
 }
 
 /* Matches are segments of their own, behind all groups. */
@@ -105,7 +105,7 @@ void unit_make(Unit *u, Arena *a, const Config *c, const Group *const *groups, i
     *u = (Unit){.tokens = arena_get(a, (size_t)rows * sizeof(int32_t)),
                 .positions = arena_ints(a, (size_t)rows),
                 .steps = arena_ints(a, (size_t)(decisions + matches)),
-                .tools = arena_ints(a, (size_t)tools),
+                .tools = arena_get(a, (size_t)tools * sizeof(ToolRow)),
                 .decisions = arena_get(a, (size_t)decisions * sizeof(Decision)),
                 .matches = arena_get(a, (size_t)matches * sizeof(Match))};
     plan_make(&u->encoder, a, c, rows, 2 * count + 1, tools + queries + matches);

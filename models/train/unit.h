@@ -25,13 +25,19 @@ typedef struct {
 } Match;
 
 typedef struct {
+    int row;               /* its first encoder row */
+    int length;            /* tokens; as packed, before any noise: */
+    const int32_t *tokens;
+} ToolRow;
+
+typedef struct {
     int rows, query_count;
     int decision_count, match_count; /* decoder rows: the decisions, then the matches */
     int tool_count;
     int32_t *tokens; /* per encoder row: id | class << 16; group after group, tools then queries; matches */
     int *positions;  /* per encoder row, for RoPE */
     int *steps;      /* per decoder row, for RoPE */
-    int *tools;      /* first encoder row of every tool, ascending */
+    ToolRow *tools;  /* ascending */
     Decision *decisions;
     Match *matches;
     Plan encoder, self, cross;
