@@ -16,7 +16,7 @@ Prints the calls as JSON: [{"name": .., "arguments": {..}}, ..], [] if no tool f
   --tools FILE        tool list as JSON, any dialect; - reads standard input
   --model PATH|URL    a manifest, weights with vocab.txt beside them, or a folder that holds manifest.json, or
                       model.safetensors or needle.safetensors, and vocab.txt (default: the model in the package)
-  --numeric fast|exact, --grammar strict|needle1|free, --max-calls N
+  --numeric fast|exact, --grammar strict|needle1|free, --max-calls N, --min-confidence P
                       as the options of createRouter() and route()
   --lenient           ignore schema keywords that cannot be enforced
   --openai            print an OpenAI choice instead
@@ -52,7 +52,7 @@ async function route(): Promise<void> {
     parsed = parseArgs({
       allowPositionals: true,
       options: {
-        tools: { type: 'string' }, model: { type: 'string' }, numeric: { type: 'string' }, grammar: { type: 'string' }, 'max-calls': { type: 'string' },
+        tools: { type: 'string' }, model: { type: 'string' }, numeric: { type: 'string' }, grammar: { type: 'string' }, 'max-calls': { type: 'string' }, 'min-confidence': { type: 'string' },
         lenient: { type: 'boolean' }, openai: { type: 'boolean' }, all: { type: 'boolean' }, time: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' },
       },
     });
@@ -71,6 +71,7 @@ async function route(): Promise<void> {
   const ready = performance.now();
   const result = await router.route(positionals[0]!, tools, {
     ...(values['max-calls'] ? { maxCalls: Number(values['max-calls']) } : {}),
+    ...(values['min-confidence'] ? { minConfidence: Number(values['min-confidence']) } : {}),
     schema: values.lenient ? 'lenient' : 'strict',
   });
   const { prefillMs, decodeMs } = result.timings;

@@ -3,7 +3,7 @@
 import { RouterError, statusError } from './errors.js';
 
 /** TB_ABI of src/router.h that this loader is written for. */
-export const ABI = 1;
+export const ABI = 2;
 
 interface Exports {
   memory: WebAssembly.Memory;
@@ -24,7 +24,7 @@ interface Exports {
   thimble_save(list: number): number;
   thimble_release(list: number): void;
   thimble_count(list: number): number;
-  thimble_encode(list: number, request: number, bytes: number, maxCalls: number, choice: number, tool: number, toolBytes: number): number;
+  thimble_encode(list: number, request: number, bytes: number, maxCalls: number, choice: number, tool: number, toolBytes: number, minConfidence: number): number;
   thimble_decode(): number;
   /** Of engine.wasm only. */
   thimble_rank?(k: number): number;
@@ -48,6 +48,7 @@ export interface Request {
   maxTokens: number;
   choice: number;
   tool: string;
+  minConfidence: number;
 }
 
 export class Engine {
@@ -166,10 +167,10 @@ export class Engine {
 
   /** Encodes the query, calls `between` (the place to look at a clock or a signal), decides; the answer as
    * the engine's JSON text. */
-  route(list: number, { query, maxCalls, maxTokens, choice, tool }: Request, between: () => void): string {
+  route(list: number, { query, maxCalls, maxTokens, choice, tool, minConfidence }: Request, between: () => void): string {
     this.#configure(maxTokens);
     return this.#with([utf8(query), utf8(tool)], (e, request, name) => {
-      this.#status(e.thimble_encode(list, request!.pointer, request!.bytes, maxCalls, choice, name!.pointer, name!.bytes));
+      this.#status(e.thimble_encode(list, request!.pointer, request!.bytes, maxCalls, choice, name!.pointer, name!.bytes, minConfidence));
       between();
       this.#status(e.thimble_decode());
       return this.#output();
@@ -182,7 +183,7 @@ export class Engine {
       if (e.thimble_retrieve) {
         this.#status(e.thimble_retrieve(list, pointer, bytes, limit));
       } else {
-        this.#status(e.thimble_encode(list, pointer, bytes, 0, 0, 0, 0));
+        this.#status(e.thimble_encode(list, pointer, bytes, 0, 0, 0, 0, 0));
         this.#status(e.thimble_rank!(limit));
       }
       return this.#output();

@@ -125,7 +125,7 @@ async function makeAll(client: McpClient, calls: Call[]): Promise<Call[]> {
 }
 
 async function answer(request: string, { router, client, tools, makeCalls, sure }: Context): Promise<Answer> {
-  const { calls, confidence = 0, incomplete } = await router.route(request, await tools.get());
+  const { calls, confidence = 0, incomplete } = await router.route(request, await tools.get(), { minConfidence: 0 }); // --sure decides
   const plain = calls.map(({ name, arguments: args, confidence: own }): Call => ({ name, arguments: args, confidence: own }));
   // All or nothing: half a request that was understood is not what the user asked for.
   const done = !makeCalls ? plain

@@ -36,6 +36,13 @@ export function oneOf<T>(name: string, value: T | undefined, allowed: readonly T
   throw new RouterError('E_OPTION', `${name} is ${JSON.stringify(value)}; it can be ${allowed.map((a) => JSON.stringify(a)).join(', ')}.`);
 }
 
+/** A number in 0..1; `otherwise` when it is not given. */
+export function part(name: string, value: number | undefined, otherwise: number): number {
+  if (value === undefined) return otherwise;
+  if (value >= 0 && value <= 1) return value;
+  throw new RouterError('E_OPTION', `${name} is ${value}; it must be a number from 0 to 1.`);
+}
+
 /** A whole number in lowest..highest; `otherwise` when it is not given. */
 export function whole(name: string, value: number | undefined, lowest: number, highest: number, otherwise: number): number {
   if (value === undefined) return otherwise;

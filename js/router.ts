@@ -2,7 +2,7 @@
 import { toResult } from './answer.js';
 import { RouterError, throwIfAborted } from './errors.js';
 import { load, type Loaded } from './loader.js';
-import { oneOf, whole, type Hooks, type Plan } from './options.js';
+import { oneOf, part, whole, type Hooks, type Plan } from './options.js';
 import type { Platform } from './platform.js';
 import { Queue } from './queue.js';
 import { isPrepared, toolsToJson } from './tools.js';
@@ -140,10 +140,11 @@ export class LocalRouter implements Router {
     const maxCalls = whole('maxCalls', options.maxCalls, 1, 8, 0);
     const [choice, name] = choiceOf(options.toolChoice);
     const maxTokens = whole('maxTokens', options.maxTokens, 1, 65535, 0);
+    const minConfidence = part('minConfidence', options.minConfidence, -1);
     return this.#withList(query, tools, options, ({ engine }, list) => {
       const begin = performance.now();
       let middle = begin;
-      const json = engine.route(list, { query, maxCalls, maxTokens, choice, tool: name }, () => {
+      const json = engine.route(list, { query, maxCalls, maxTokens, choice, tool: name, minConfidence }, () => {
         middle = performance.now();
         throwIfAborted(options.signal);
       });

@@ -97,11 +97,12 @@ export interface ToolCall<N extends string = string, A = Record<string, unknown>
 }
 export interface RouteResult<C = ToolCall> {
   calls: C[];
-  /** No tool fits; `calls` is empty. A success, not an error. */
+  /** No tool fits, or the answer was less sure than `minConfidence`; `calls` is empty. A success, not an error. */
   abstained: boolean;
   /** `length`: stopped at `maxCalls` or another limit. */
   stop: 'end' | 'length';
-  /** 0..1; absent with Needle 1's weights. */
+  /** 0..1, how probably the whole answer is exact; where `minConfidence` left the calls out, of these. Absent with
+   * Needle 1's weights. */
   confidence?: number;
   /** Tools that fit but whose required arguments are not in the query. */
   incomplete: { name: string; missing: string[][] }[];
@@ -205,6 +206,10 @@ export interface PrepareOptions {
 export interface RouteOptions extends PrepareOptions {
   /** 1..8, default 8. */
   maxCalls?: number;
+  /** 0..1: an answer less sure than this makes no call and is `abstained`. Default: what the model's card advises; 0 gives out
+   * every answer, for an app that asks its user. Not looked at with a `toolChoice` that demands a call, nor with Needle 1's
+   * weights. */
+  minConfidence?: number;
   /** Needle 1's weights only: most tokens of the answer, 1..511; default 511. */
   maxTokens?: number;
   /** As OpenAI's. Needle 1's weights take `auto` only. */

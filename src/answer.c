@@ -129,23 +129,32 @@ static void write_steps(tb_json_writer *w, const tb_route *route)
     tb_json_raw(w, "]");
 }
 
+/* How many of the decided calls are given out: all, or none if the answer is not sure enough. */
+static uint32_t calls_kept(const tb_route *route, double sure)
+{
+    bool free = route->options.tool_choice == TB_CHOICE_AUTO;
+    return free && sure < route->options.min_confidence ? 0 : route->grammar->call_count;
+}
+
 bool tb_answer_write(tb_route *route, tb_str *answer, tb_error *err)
 {
     const tb_grammar *g = route->grammar;
+    double sure = confidence(route, 0, g->decisions);
+    uint32_t kept = calls_kept(route, sure);
     tb_json_writer w;
     size_t room = ROOM + ROOM_PER_BYTE * route->query.text.len;
     if (!tb_json_writer_begin(&w, route->scratch, room, err))
         return false;
     tb_json_raw(&w, "{\"calls\":[");
-    for (uint32_t i = 0; i < g->call_count; i++) {
+    for (uint32_t i = 0; i < kept; i++) {
         if (i)
             tb_json_raw(&w, ",");
         write_call(&w, route, &g->calls[i]);
     }
-    tb_json_raw(&w, g->call_count ? "],\"abstained\":false" : "],\"abstained\":true");
+    tb_json_raw(&w, kept ? "],\"abstained\":false" : "],\"abstained\":true");
     tb_json_raw(&w, g->cut ? ",\"stop\":\"length\",\"confidence\":"
                            : ",\"stop\":\"end\",\"confidence\":");
-    tb_json_fixed(&w, confidence(route, 0, g->decisions), 6);
+    tb_json_fixed(&w, sure, 6);
     tb_json_raw(&w, ",\"incomplete\":[");
     write_incomplete(&w, route);
     write_usage(&w, route);

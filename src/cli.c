@@ -22,6 +22,8 @@ static const char USAGE[] =
     "  --kernels NAME    c, avx2, avx512: a weaker instruction set than the best this machine has\n"
     "  --numeric NAME    fast (INT8 activations, default) or exact (f32)\n"
     "  --grammar NAME    needle1 models: strict (default) or needle1\n"
+    "  --min-confidence P  an answer less sure than P (0..1) makes no call; default: the model's\n"
+    "                    advice, 0 in batch\n"
     "  --lenient         ignore schema keywords that are not enforced\n"
     "\n"
     "FILE - is standard input. Exit status 0, or 1 with `error CODE: message` on stderr.\n";
@@ -56,6 +58,8 @@ static const char **text_option(cli_options *o, const char *name)
         return &o->encoder;
     if (!strcmp(name, "--decoder"))
         return &o->decoder;
+    if (!strcmp(name, "--min-confidence"))
+        return &o->min_confidence;
     return NULL;
 }
 

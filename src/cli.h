@@ -16,6 +16,7 @@ typedef struct {
     const char *grammar; /* needle1: "strict" or "needle1" */
     const char *encoder; /* "2,5,7" */
     const char *decoder;
+    const char *min_confidence; /* NULL: the model's (route), 0 (batch) */
     bool openai;    /* calls in OpenAI's form */
     bool time;      /* also print the time */
     bool decisions; /* batch: also the positions chosen */
@@ -51,6 +52,9 @@ double cli_now(void);
 
 /* Empties an arena and makes it at least `size` bytes large. */
 bool cli_provide(tb_arena *arena, size_t size, tb_error *err);
+
+/* --min-confidence, or `otherwise` where it was not given. */
+bool cli_min_confidence(const cli_options *options, double otherwise, double *out, tb_error *err);
 
 bool cli_open(cli_session *session, const cli_options *options, tb_error *err);
 /* Replaces the session's list by these tools (JSON text or the bytes of a prepared list). */

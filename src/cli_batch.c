@@ -95,7 +95,8 @@ static bool route_line(void *context, const cli_line *line, tb_error *err)
     batch *b = context;
     tb_route_options how = {.decisions = b->options->decisions};
     tb_str answer;
-    if (!use_tools(b, line->tools, err) || !cli_ready(&b->session, line->query.len, err))
+    if (!cli_min_confidence(b->options, 0, &how.min_confidence, err) ||
+        !use_tools(b, line->tools, err) || !cli_ready(&b->session, line->query.len, err))
         return false;
     double begun = cli_now();
     tb_route *route = tb_route_begin(b->session.router, b->session.list, &b->session.scratch,

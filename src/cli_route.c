@@ -14,6 +14,8 @@ static bool run_route(cli_session *s, const char *request, const cli_options *o,
     tb_json json;
     if (!cli_ready(s, strlen(request), err))
         return false;
+    if (!cli_min_confidence(o, tb_router_min_confidence(s->router), &how.min_confidence, err))
+        return false;
     double begun = cli_now();
     tb_route *route =
         tb_route_begin(s->router, s->list, &s->scratch, request, strlen(request), &how, err);

@@ -1,5 +1,6 @@
 /* cli_session.c - files, the clock, and a router with memory that fits. */
 #include "cli.h"
+#include "number.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -201,4 +202,17 @@ void cli_close(cli_session *session)
     free(session->list_arena.base);
     free(session->scratch.base);
     memset(session, 0, sizeof *session);
+}
+
+bool cli_min_confidence(const cli_options *options, double otherwise, double *out, tb_error *err)
+{
+    tb_number number;
+    *out = otherwise;
+    if (!options->min_confidence)
+        return true;
+    if (!tb_number_parse(tb_str_of(options->min_confidence), &number))
+        return tb_fail(err, TB_E_OPTION, "--min-confidence is a number from 0 to 1, not \"%s\"",
+                       options->min_confidence);
+    *out = tb_number_double(number);
+    return true;
 }

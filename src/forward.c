@@ -541,17 +541,32 @@ static bool all_finite(const float *x, size_t n, tb_error *err)
     return true;
 }
 
+/* Makes d->pointer ready: what the keys are compared with. */
+static bool ready_pointer(tb_decoder *d, tb_error *err)
+{
+    const tb_model *m = d->m;
+    if (m->config.format != TB_THIMBLE1 || d->steps == 0)
+        return tb_fail(err, TB_E_INTERNAL, "this decoder has nothing to score yet");
+    if (!d->pointer_ready) {
+        set_operand(m, &d->w.in, d->hidden, 1, m->config.d_model);
+        product(m, &d->w.in, &m->pointer_q, d->pointer);
+        d->pointer_ready = true;
+    }
+    return true;
+}
+
+static void score_key(const tb_decoder *d, const float *key, float *score)
+{
+    const tb_model *m = d->m;
+    m->kernels->scores(d->pointer, 1, key, 1, m->config.d_model, 1.0f / m->embedding_factor, score, 1);
+}
+
 bool tb_decoder_score(tb_decoder *d, const tb_place *places, size_t count, float *scores, tb_error *err)
 {
     const tb_model *m = d->m;
     size_t n = m->config.d_model;
-    if (m->config.format != TB_THIMBLE1 || d->steps == 0)
-        return tb_fail(err, TB_E_INTERNAL, "this decoder has nothing to score yet");
-    if (!d->pointer_ready) {
-        set_operand(m, &d->w.in, d->hidden, 1, n);
-        product(m, &d->w.in, &m->pointer_q, d->pointer);
-        d->pointer_ready = true;
-    }
+    if (!ready_pointer(d, err))
+        return false;
     for (size_t i = 0; i < count; i++) {
         const float *key = m->pointer_end;
         if (places[i].segment != TB_PLACE_END) {
@@ -560,7 +575,19 @@ bool tb_decoder_score(tb_decoder *d, const tb_place *places, size_t count, float
                                places[i].segment);
             key = d->segments[places[i].segment]->pointer_keys + places[i].row * n;
         }
-        m->kernels->scores(d->pointer, 1, key, 1, n, 1.0f / m->embedding_factor, scores + i, 1);
+        score_key(d, key, scores + i);
+    }
+    return all_finite(scores, count, err);
+}
+
+bool tb_decoder_match(tb_decoder *d, const tb_encoded *segments, size_t count, float *scores, tb_error *err)
+{
+    if (!ready_pointer(d, err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (segments[i].kept == 0)
+            return tb_fail(err, TB_E_INTERNAL, "segment %zu keeps no row to be compared with", i);
+        score_key(d, segments[i].pointer_keys, scores + i);
     }
     return all_finite(scores, count, err);
 }

@@ -179,7 +179,7 @@ static bool needle1_parts(loader *l)
             return tb_fail(l->err, TB_E_FORMAT, "tensor embedding: number %zu is not finite", i / 2);
     memcpy(copy, table->data, table->bytes);
     m->embedding = copy;
-    m->config.name = m->config.calibration = tb_str_of(""); /* they lie in the file */
+    m->config.name = m->config.calibration = m->config.min_confidence = tb_str_of(""); /* they lie in the file */
     for (size_t i = 0; i < sizeof retrieval / sizeof *retrieval; i++)
         tb_weights_find(&l->w, retrieval[i]); /* allowed, not used */
     return true;

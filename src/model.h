@@ -121,6 +121,11 @@ bool tb_decoder_step(tb_decoder *decoder, const tb_place *place, unsigned kind, 
 bool tb_decoder_score(tb_decoder *decoder, const tb_place *places, size_t count, float *scores,
                       tb_error *err);
 
+/* thimble1: scores, after the last step, of the first kept rows of segments that this decoder need not
+ * see: of the <tool> anchors of a long list, when it began over the request alone. Errors as above. */
+bool tb_decoder_match(tb_decoder *decoder, const tb_encoded *segments, size_t count, float *scores,
+                      tb_error *err);
+
 /* needle1: feeds a token. */
 bool tb_decoder_token(tb_decoder *decoder, uint32_t id, tb_error *err);
 

@@ -38,17 +38,31 @@ size_t tb_router_size(tb_arena *scratch, const uint8_t *weights, size_t weights_
     return size;
 }
 
-/* The metadata's calibration: an exponent 0.1..10, "" for none. */
-static bool read_calibration(tb_str text, double *out, tb_error *err)
+/* A number of the metadata, low..high as `range` says; *out stays as it is if there is none. */
+static bool read_number(const char *key, tb_str text, double low, double high, const char *range,
+                        double *out, tb_error *err)
 {
-    tb_number number = {1, 0};
-    bool good = text.len == 0 || tb_number_parse(text, &number);
-    *out = tb_number_double(number);
-    if (!good || !(*out >= 0.1 && *out <= 10))
-        return tb_fail(err, TB_E_FORMAT,
-                       "the metadata's calibration is \"%.*s\", not a number 0.1..10",
-                       (int)(text.len < 32 ? text.len : 32), text.ptr);
+    tb_number number;
+    if (text.len == 0)
+        return true;
+    bool good = tb_number_parse(text, &number);
+    if (good)
+        *out = tb_number_double(number);
+    if (!good || !(*out >= low && *out <= high))
+        return tb_fail(err, TB_E_FORMAT, "the metadata's %s is \"%.*s\", not a number %s", key,
+                       (int)(text.len < 32 ? text.len : 32), text.ptr, range);
     return true;
+}
+
+/* FORMAT.md section 4: an exponent, and a threshold. */
+static bool read_confidence(tb_router *router, const tb_config *config, tb_error *err)
+{
+    router->calibration = 1;
+    router->min_confidence = 0;
+    return read_number("calibration", config->calibration, 0.1, 10, "0.1..10", &router->calibration,
+                       err) &&
+           read_number("min_confidence", config->min_confidence, 0, 1, "0..1",
+                       &router->min_confidence, err);
 }
 
 tb_router *tb_router_open(tb_arena *arena, const uint8_t *weights, size_t weights_len,
@@ -68,7 +82,12 @@ tb_router *tb_router_open(tb_arena *arena, const uint8_t *weights, size_t weight
                            err))
         return NULL;
     router->fingerprint = tb_fingerprint(weights, weights_len);
-    return read_calibration(config->calibration, &router->calibration, err) ? router : NULL;
+    return read_confidence(router, config, err) ? router : NULL;
+}
+
+double tb_router_min_confidence(const tb_router *router)
+{
+    return router->min_confidence;
 }
 
 const tb_model *tb_router_model(const tb_router *router)
@@ -128,6 +147,8 @@ static bool check_options(const tb_list *list, const tb_route_options *o, tb_gra
     if (o->max_calls > TB_MAX_CALLS)
         return tb_fail(err, TB_E_OPTION, "max_calls is %u; it goes from 1 to %d", o->max_calls,
                        TB_MAX_CALLS);
+    if (!(o->min_confidence >= 0 && o->min_confidence <= 1))
+        return tb_fail(err, TB_E_OPTION, "min_confidence is out of range; it goes from 0 to 1");
     if (o->tool_choice > TB_CHOICE_TOOL)
         return tb_fail(err, TB_E_OPTION, "tool_choice %d does not exist", (int)o->tool_choice);
     if (o->tool_choice != TB_CHOICE_TOOL)
@@ -205,15 +226,7 @@ tb_route *tb_route_begin(const tb_router *router, const tb_list *list, tb_arena 
         return NULL;
     if (list->count <= TB_WHOLE_LIST || grammar.only_tool >= 0)
         return tb_route_open(router, list, scratch, &query, options, &grammar, err);
-    float *fit;
-    const tb_list *best = tb_shortlist(router, list, scratch, &query, &fit, err);
-    tb_route *route =
-        best ? tb_route_open(router, best, scratch, &query, options, &grammar, err) : NULL;
-    if (route) {
-        route->whole = list;
-        route->fit = fit;
-    }
-    return route;
+    return tb_shortlist_open(router, list, scratch, &query, options, &grammar, err);
 }
 
 /* Where the model keeps the state of a position: every row of the request, the anchors of a tool.
@@ -323,7 +336,7 @@ bool tb_route_rank(tb_route *route, unsigned k, tb_str *answer, tb_error *err)
     if (route->options.tool_choice != TB_CHOICE_AUTO)
         return tb_fail(err, TB_E_OPTION, "ranking takes tool_choice auto only");
     route->finished = true;
-    if (route->fit)
-        return tb_rank_write(route, route->fit, k, answer, err);
-    return tb_route_first(route, err) && tb_rank_write(route, route->scores, k, answer, err);
+    if (!tb_route_first(route, err))
+        return false;
+    return tb_rank_write(route, route->match ? tb_shortlist_rank(route) : route->scores, k, answer, err);
 }

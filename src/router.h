@@ -24,7 +24,7 @@
 #include "tokenizer.h"
 
 /* Raised when a function here changes its meaning; the wasm loader compares it with its own. */
-#define TB_ABI 1u
+#define TB_ABI 2u
 
 typedef struct tb_router tb_router;
 typedef struct tb_list tb_list;
@@ -42,6 +42,8 @@ typedef struct {
     tb_tool_choice tool_choice; /* REQUIRED: at least one call. TOOL: only `tool` may be called */
     tb_str tool;                /* the caller's name, for TB_CHOICE_TOOL */
     bool decisions;             /* also write the position chosen at every step */
+    double min_confidence;      /* 0..1: an answer less sure makes no call; 0: every answer counts. With
+                                 * REQUIRED and TOOL it is not looked at */
 } tb_route_options;
 
 enum { TB_ROUTER_SCRATCH = 320 << 10 };
@@ -52,6 +54,8 @@ size_t tb_router_size(tb_arena *scratch, const uint8_t *weights, size_t weights_
 tb_router *tb_router_open(tb_arena *arena, const uint8_t *weights, size_t weights_len,
                           const char *vocabulary, size_t vocabulary_len,
                           const tb_router_options *options, tb_error *err);
+/* The min_confidence that the weight file advises; 0 if none. */
+double tb_router_min_confidence(const tb_router *router);
 const tb_model *tb_router_model(const tb_router *router);
 const tb_tokenizer *tb_router_tokenizer(const tb_router *router);
 
@@ -80,15 +84,16 @@ size_t tb_list_load_size(const tb_router *router, tb_arena *scratch, const uint8
 tb_list *tb_list_load(const tb_router *router, tb_arena *arena, tb_arena *scratch,
                       const uint8_t *saved, size_t len, tb_error *err);
 
-/* Reads the request and encodes it against the list; one of more than 24 tools is first narrowed to
- * the 16 that fit best (with tool_choice TB_CHOICE_TOOL it is not). NULL and an error if it is
+/* Reads the request and encodes it against the list; one of more than 12 tools is first narrowed to
+ * the 8 that fit best (with tool_choice TB_CHOICE_TOOL it is not). NULL and an error if it is
  * empty, not UTF-8 or too long, or an option is out of range. */
 tb_route *tb_route_begin(const tb_router *router, const tb_list *list, tb_arena *scratch,
                          const char *request, size_t len, const tb_route_options *options,
                          tb_error *err);
 /* Decides and writes the answer:
  *   {"calls":[{"name","arguments","confidence","details":[{"path":[..],"span":[s,e]|null,"confidence"}]}],
- *    "abstained":bool,"stop":"end"|"length","confidence":p,
+ *    "abstained":bool,"stop":"end"|"length","confidence":p,     of what was decided, also where
+ *                                                              options.min_confidence left it out
  *    "incomplete":[{"name","missing":[["path"],..]}],
  *    "usage":{"promptTokens","decisions","forced"},"ignored":[..],
  *    "steps":[..] with options.decisions; END is -1}

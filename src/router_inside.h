@@ -10,6 +10,7 @@ struct tb_router {
     tb_tokenizer tokenizer;
     uint64_t fingerprint; /* of the weight file */
     double calibration;   /* exponent that makes a product of probabilities a confidence */
+    double min_confidence; /* below which the model's makers advise to make no call */
 };
 
 struct tb_list {
@@ -29,7 +30,8 @@ struct tb_route {
     const tb_router *router;
     const tb_list *list;  /* the tools to decide among */
     const tb_list *whole; /* the caller's: `list`, or more (shortlist.c) */
-    float *fit; /* NULL, or (whole->count + 1): how well each tool fits, then 0 for none */
+    float *match;    /* NULL, or (whole->count + 1): how well each tool fits (shortlist.c) */
+    uint32_t *which; /* and (list->count): where the tools of `list` stand in `whole` */
     tb_arena *scratch;
     tb_route_options options;
     tb_query query;
@@ -59,12 +61,17 @@ tb_route *tb_route_open(const tb_router *router, const tb_list *list, tb_arena *
 /* The first step, which deciding and ranking share: scores of the tools in order, then of END. */
 bool tb_route_first(tb_route *route, tb_error *err);
 
-/* Lists longer than this are narrowed before deciding: the model has learnt from shorter ones. */
-enum { TB_WHOLE_LIST = 24 };
-/* The tools of a long list that fit best, as a list in `scratch`; fit: see tb_route. */
-const tb_list *tb_shortlist(const tb_router *router, const tb_list *list, tb_arena *scratch,
-                            const tb_query *query, float **fit, tb_error *err);
-/* Scratch bytes of that, without the routes'. */
+/* Lists longer than this are narrowed before deciding, which is righter than deciding among all
+ * (models/RESULTS.md). */
+enum { TB_WHOLE_LIST = 12 };
+/* tb_route_open over the tools of a long list that fit best. */
+tb_route *tb_shortlist_open(const tb_router *router, const tb_list *list, tb_arena *scratch,
+                            const tb_query *query, const tb_route_options *options,
+                            const tb_grammar_options *grammar, tb_error *err);
+/* Once the first step is taken: (whole->count + 1) logits for tb_rank_write. The tools decided among
+ * have their scores, the others follow below them in the order of `match`; spoils that. */
+float *tb_shortlist_rank(const tb_route *route);
+/* Scratch bytes of both, without the routes'. */
 size_t tb_shortlist_bytes(size_t count);
 
 /* Writes the answer of a decided route; the k best tools by `scores`, (whole->count + 1) logits in

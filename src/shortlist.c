@@ -1,16 +1,16 @@
-/* shortlist.c - long tool lists: every tool is scored against "none" among BATCH at a time, as many
- * as the model has seen together in training, and the best ones are decided among. Scores of
- * different batches compare because each is relative to the "none" of its own. Batches follow the
- * canonical order, so the order of the caller's tools changes nothing. */
+/* shortlist.c - long tool lists: the request, encoded by itself, says once what it looks for; that is
+ * compared with what `prepare` kept of every tool, and the SHORT best are decided among (FORMAT.md
+ * section 6). The order of the caller's tools changes nothing: ties go by the canonical one. */
 #include "router_inside.h"
 
-enum { BATCH = 16, SHORT = 16, ALIGNMENT = 64 };
+enum { SHORT = 8, ALIGNMENT = 64 };
 
 size_t tb_shortlist_bytes(size_t count)
 {
-    size_t each = sizeof(tb_tool) + sizeof(tb_segment) + sizeof(tb_encoded) + sizeof(uint32_t *);
-    return (count + 1) * sizeof(float) + sizeof(tb_list) + sizeof(tb_tools) +
-           (BATCH + SHORT) * each + 16 * ALIGNMENT;
+    size_t each = sizeof(tb_tool) + sizeof(tb_segment) + sizeof(tb_encoded) + sizeof(uint32_t *) +
+                  sizeof(uint32_t);
+    return 2 * (count + 1) * sizeof(float) + 2 * (sizeof(tb_list) + sizeof(tb_tools)) + SHORT * each +
+           24 * ALIGNMENT;
 }
 
 /* The list of the tools which[0..count), in that order. */
@@ -43,48 +43,69 @@ static const tb_list *part_of(const tb_list *list, const uint32_t *which, uint32
     return part;
 }
 
-/* fit[which[i]] for the tools of one batch. */
-static bool score_batch(const tb_router *router, const tb_list *list, const uint32_t *which,
-                        uint32_t count, tb_arena *scratch, const tb_query *query, float *fit,
-                        tb_error *err)
+/* match[t]: how well tool t fits the request, before any tool was read with it. */
+static bool match_all(const tb_router *router, const tb_list *list, tb_arena *scratch,
+                      const tb_query *query, float *match, tb_error *err)
 {
     static const tb_route_options options = {0};
     static const tb_grammar_options grammar = {1, false, -1};
     size_t mark = tb_arena_mark(scratch);
-    const tb_list *batch = part_of(list, which, count, scratch, err);
+    const tb_list *none = part_of(list, NULL, 0, scratch, err);
     tb_route *route =
-        batch ? tb_route_open(router, batch, scratch, query, &options, &grammar, err) : NULL;
-    if (!route || !tb_route_first(route, err))
-        return false;
-    for (uint32_t i = 0; i < count; i++)
-        fit[which[i]] = route->scores[i] - route->scores[count];
+        none ? tb_route_open(router, none, scratch, query, &options, &grammar, err) : NULL;
+    bool ok = route && tb_route_first(route, err) &&
+              tb_decoder_match(route->decoder, list->encoded, list->count, match, err);
     tb_arena_reset(scratch, mark);
-    return true;
+    return ok;
 }
 
-const tb_list *tb_shortlist(const tb_router *router, const tb_list *list, tb_arena *scratch,
-                            const tb_query *query, float **out, tb_error *err)
+/* The numbers of the SHORT largest of `match`, ascending; how many there are. */
+static uint32_t best_of(const float *match, uint32_t count, uint32_t *which)
 {
-    uint32_t which[BATCH > SHORT ? BATCH : SHORT], count = 0;
-    float *fit = *out = tb_alloc(scratch, list->count + 1u, sizeof *fit, err);
-    if (!fit)
-        return NULL;
-    fit[list->count] = 0;
-    for (uint32_t at = 0; at < list->count; at += count) {
-        for (count = 0; count < BATCH && at + count < list->count; count++)
-            which[count] = at + count;
-        if (!score_batch(router, list, which, count, scratch, query, fit, err))
-            return NULL;
-    }
-    count = 0;
-    /* Those that fewer than SHORT others beat. Weights can give NaN, which nothing beats: hence the
-     * bound. */
-    for (uint32_t t = 0; t < list->count && count < SHORT; t++) {
+    uint32_t chosen = 0;
+    for (uint32_t t = 0; t < count && chosen < SHORT; t++) {
         uint32_t better = 0;
-        for (uint32_t o = 0; o < list->count && better < SHORT; o++)
-            better += fit[o] > fit[t] || (fit[o] == fit[t] && o < t);
+        for (uint32_t o = 0; o < count && better < SHORT; o++)
+            better += match[o] > match[t] || (match[o] == match[t] && o < t);
         if (better < SHORT)
-            which[count++] = t;
+            which[chosen++] = t;
     }
-    return part_of(list, which, count, scratch, err);
+    return chosen;
+}
+
+tb_route *tb_shortlist_open(const tb_router *router, const tb_list *list, tb_arena *scratch,
+                            const tb_query *query, const tb_route_options *options,
+                            const tb_grammar_options *grammar, tb_error *err)
+{
+    float *match = tb_alloc(scratch, list->count + 1u, sizeof *match, err);
+    uint32_t *which = tb_alloc(scratch, SHORT, sizeof *which, err);
+    if (!match || !which || !match_all(router, list, scratch, query, match, err))
+        return NULL;
+    uint32_t count = best_of(match, list->count, which);
+    const tb_list *best = part_of(list, which, count, scratch, err);
+    tb_route *route =
+        best ? tb_route_open(router, best, scratch, query, options, grammar, err) : NULL;
+    if (route) {
+        route->whole = list;
+        route->match = match;
+        route->which = which;
+    }
+    return route;
+}
+
+float *tb_shortlist_rank(const tb_route *route)
+{
+    uint32_t count = route->list->count, all = route->whole->count;
+    float *fit = route->match, none = route->scores[count], edge = 0, low = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        float score = route->scores[i] - none, match = fit[route->which[i]];
+        low = i == 0 || score < low ? score : low;
+        edge = i == 0 || match < edge ? match : edge;
+    }
+    for (uint32_t t = 0; t < all; t++)
+        fit[t] += low - edge;
+    for (uint32_t i = 0; i < count; i++)
+        fit[route->which[i]] = route->scores[i] - none;
+    fit[all] = 0;
+    return fit;
 }

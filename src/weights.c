@@ -144,13 +144,13 @@ static bool read_number(cursor *c, const char *where, uint64_t *out)
 /* The entries we know; the rest of the metadata is for people. */
 enum {
     FORMAT, D_MODEL, HEADS, KV_HEADS, ENCODER_LAYERS, DECODER_LAYERS, VOCAB, MAX_ENC, MAX_SEQ, MAX_DEC,
-    FFN_DIM, NO_FFN, ACTIVATION, ROPE_THETA, NAME, CALIBRATION, KEYS
+    FFN_DIM, NO_FFN, ACTIVATION, ROPE_THETA, NAME, CALIBRATION, MIN_CONFIDENCE, KEYS
 };
 
 static const char *const KEY_NAMES[KEYS] = {
     "format", "d_model", "num_heads", "num_kv_heads", "num_encoder_layers", "num_decoder_layers",
     "vocab_size", "max_enc_len", "max_seq_len", "max_dec_len", "ffn_dim", "no_feedforward",
-    "activation", "rope_theta", "name", "calibration"};
+    "activation", "rope_theta", "name", "calibration", "min_confidence"};
 
 typedef struct {
     tb_str value[KEYS]; /* ptr NULL: not given */
@@ -287,6 +287,7 @@ static bool read_config(const metadata *m, tb_config *c, tb_error *err)
                        c->kv_heads, c->heads);
     c->name = m->value[NAME];
     c->calibration = m->value[CALIBRATION];
+    c->min_confidence = m->value[MIN_CONFIDENCE];
     return true;
 }
 

@@ -9,7 +9,9 @@ const lines = (text) => text.split('\n').filter(Boolean).map((line) => JSON.pars
 const read = (path) => lines(readFileSync(new URL(path, import.meta.url), 'utf8'));
 const golden = read('golden/decisions.jsonl');
 const dev = new Map();
-for (const file of new Set(golden.map((g) => g.file))) {
+const long = JSON.parse(readFileSync(new URL('../models/data/dev/long_list.json', import.meta.url), 'utf8'));
+long.requests.forEach(({ query }, i) => dev.set(`long_list.json ${i}`, { id: `long ${i}`, query, tools: long.tools }));
+for (const file of ['heldout_domains.jsonl', 'heldout_phrasings.jsonl']) {
   for (const row of read(`../models/data/dev/${file}`)) dev.set(`${file} ${row.id}`, row);
 }
 

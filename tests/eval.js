@@ -83,6 +83,14 @@ function brokenPromises(row, calls) {
   return broken;
 }
 
+/** Whether a call has an argument that is no free text: a number, a boolean, a value of an enum, an array. */
+function isTyped(row) {
+  return row.calls.some((call) => {
+    const { properties = {} } = row.tools.find((t) => t.name === call.name).parameters ?? {};
+    return Object.keys(call.arguments).some((key) => properties[key].enum || properties[key].type !== 'string');
+  });
+}
+
 async function route(rows, variant) {
   const program = spawn(options.program, ['batch', '--model', options.model, '--numeric', options.numeric], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -113,6 +121,14 @@ function calibrationError(pairs) {
   return bins.reduce((sum, b) => sum + (b.n ? Math.abs(b.confidence - b.right) / pairs.length : 0), 0);
 }
 
+/** What abstaining below a confidence does: a line for the answer table's foot. */
+function abstaining(judged, least) {
+  const kept = judged.map((j) => (j.calls && j.confidence < least ? { ...j, calls: 0, exact: j.fits ? 0 : 1 } : j));
+  const part = (list, test) => `${((100 * list.filter(test).length) / list.length).toFixed(1)} %`;
+  return `exact ${part(kept, (j) => j.exact)}, wrong calls ${part(kept, (j) => j.calls && !j.exact)}, no call where none fits ${
+    part(kept.filter((j) => !j.fits), (j) => !j.calls)}, no call where one fits ${part(kept.filter((j) => j.fits), (j) => !j.calls)}`;
+}
+
 /** How many answers are exact among those kept at or above a confidence, and how many are kept. */
 function abstentionCurve(pairs) {
   return [0.25, 0.5, 0.75, 0.9].map((least) => {
@@ -130,6 +146,7 @@ for (const file of files) {
   const kinds = new Map();
   const pairs = [];
   const broken = [];
+  const judged = [];
   let abstained = 0;
   let withTool = 0;
   rows.forEach((row, i) => {
@@ -139,12 +156,13 @@ for (const file of files) {
     if (calls) {
       broken.push(...brokenPromises(row, calls));
       pairs.push([answers[i].confidence, exact ? 1 : 0]);
+      judged.push({ confidence: answers[i].confidence, calls: calls.length, exact, fits: row.calls.length > 0 });
     }
     if (row.calls.length) {
       withTool += 1;
       abstained += calls?.length === 0 ? 1 : 0;
     }
-    for (const kind of [row.kind, 'all']) {
+    for (const kind of [row.kind, ...(isTyped(row) ? ['typed'] : []), 'all']) {
       const count = kinds.get(kind) ?? { n: 0, names: 0, exact: 0, errors: 0 };
       count.n += 1;
       count.names += names;
@@ -168,6 +186,7 @@ for (const file of files) {
   console.log(`wrongly answered with no call: ${abstained} of ${withTool} (${((100 * abstained) / withTool).toFixed(1)} %)`);
   console.log(`expected calibration error of the confidence: ${calibrationError(pairs).toFixed(3)} (n ${pairs.length})`);
   console.log(`exact, of the answers kept at a confidence: ${abstentionCurve(pairs)}`);
+  for (const least of [0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5]) console.log(`no call below ${least}: ${abstaining(judged, least)}`);
   console.log(`broken promises: ${broken.length}${broken.length ? `, the first: ${broken[0]}` : ''}`);
   failed ||= broken.length > 0;
 }

@@ -5,8 +5,7 @@
 // * models/data/dev/long_list.json: 200 tools, all of the held-out domains and others; how often the right one is among the k that
 //   retrieve() puts first.
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
-import { isDeepStrictEqual } from 'node:util';
+import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { createRouter } from '../dist/node.js';
 
 const { values: options } = parseArgs({ options: { model: { type: 'string' }, k: { type: 'string', default: '8' } } });

@@ -168,12 +168,12 @@ uint32_t thimble_count(const list_record *list)
  * arguments is what shim.c takes: calls beyond max_calls are cut off by the loader; the model
  * alone decides whether to call what, so choice must be TB_CHOICE_AUTO. */
 int thimble_encode(const list_record *list, const char *request, size_t len, uint32_t max_calls,
-                   uint32_t choice, const char *tool, size_t tool_len)
+                   uint32_t choice, const char *tool, size_t tool_len, double min_confidence)
 {
     tb_str query = {request, len};
     size_t bytes;
     begin_call();
-    (void)max_calls, (void)tool, (void)tool_len;
+    (void)max_calls, (void)tool, (void)tool_len, (void)min_confidence;
     if (!is_open())
         return failed();
     if (choice != TB_CHOICE_AUTO) {

@@ -153,12 +153,16 @@ uint32_t thimble_count(const list_record *record)
 /* ---- routing --------------------------------------------------------------------------------- */
 
 /* Reads and encodes a request. It, and tool, must stay where they are until thimble_decode().
- * choice: a tb_tool_choice; tool: the name for TB_CHOICE_TOOL; max_calls: 0 for the default. */
+ * choice: a tb_tool_choice; tool: the name for TB_CHOICE_TOOL; max_calls: 0 for the default;
+ * min_confidence: 0..1, below 0 for what the model advises. */
 int thimble_encode(const list_record *record, const char *request, size_t len, uint32_t max_calls,
-                   uint32_t choice, const char *tool, size_t tool_len)
+                   uint32_t choice, const char *tool, size_t tool_len, double min_confidence)
 {
-    tb_route_options options = {max_calls, (tb_tool_choice)choice, {tool, tool_len}, false};
+    tb_route_options options = {max_calls, (tb_tool_choice)choice, {tool, tool_len}, false,
+                                min_confidence};
     begin_call();
+    if (is_open() && min_confidence < 0)
+        options.min_confidence = tb_router_min_confidence(router);
     if (!is_open() || !clear_scratch(tb_scratch_size(router, record->list, len)))
         return failed();
     route = tb_route_begin(router, record->list, &shim.scratch_arena, request, len, &options,

@@ -58,7 +58,7 @@ export class Engine {
     const begin = performance.now();
     const tools = kept ?? await router.prepare(text);
     const read = kept ? 0 : performance.now() - begin;
-    const result = await router.route(query, tools);
+    const result = await router.route(query, tools, { minConfidence: 0 }); // the page shows how sure, and does not act below SURE
     const total = performance.now() - begin;
     if (!kept) await tools.dispose();
     const { prefillMs: encode, decodeMs: decode } = result.timings;

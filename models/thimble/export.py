@@ -1,6 +1,6 @@
 """Training checkpoint -> model file of the engine (FORMAT.md section 4).
 
-    python3 -m thimble.export CHECKPOINT OUT [--name NAME] [--calibration TEXT]
+    python3 -m thimble.export CHECKPOINT OUT [--name NAME] [--calibration TEXT] [--min-confidence TEXT]
 
 Matrices become INT4 with float16 scales, the embedding INT8 with float32 scales, the rest float32.
 """
@@ -13,7 +13,7 @@ from . import safetensors
 from .network import pack_codes, quantise_embedding, quantise_matrix, tensor_shapes
 
 METADATA = ("d_model", "num_heads", "num_kv_heads", "num_encoder_layers", "num_decoder_layers",
-            "vocab_size", "rope_theta", "trained_examples", "calibration")
+            "vocab_size", "rope_theta", "trained_examples", "calibration", "min_confidence")
 
 
 def export(tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> dict[str, np.ndarray]:
@@ -46,12 +46,15 @@ def main() -> None:
     parser.add_argument("out")
     parser.add_argument("--name", default="tiny")
     parser.add_argument("--calibration", help="text for the metadata's `calibration` entry")
+    parser.add_argument("--min-confidence", help="the same for `min_confidence`")
     args = parser.parse_args()
     tensors, found = safetensors.read(args.checkpoint)
     metadata = {"format": "thimble1", "name": args.name}
     metadata |= {key: found[key] for key in METADATA if key in found}
     if args.calibration:
         metadata["calibration"] = args.calibration
+    if args.min_confidence:
+        metadata["min_confidence"] = args.min_confidence
     safetensors.write(args.out, export(tensors, metadata), metadata)
 
 

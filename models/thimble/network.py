@@ -12,6 +12,7 @@ A needle1 file (spec: Needle 1) uses `encode`, `start`, `step_token` and `logits
 `numeric` is "exact" (float32 throughout) or "fast" (the engine's default: the input rows of every
 INT4 product are rounded to INT8); a checkpoint without INT4 matrices knows only "exact".
 """
+from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,6 +92,11 @@ class Encoded:
     cross: list[tuple[np.ndarray, np.ndarray]]      # decoder cross-attention
     states: np.ndarray                              # [rows, d], after the final norm
     pointer_keys: np.ndarray | None                 # [rows, d], thimble1 only
+
+    def part(self, rows: list[int]) -> Encoded:
+        """Only these rows."""
+        return Encoded([(k[rows], v[rows]) for k, v in self.layers], [(k[rows], v[rows]) for k, v in self.cross],
+                       self.states[rows], self.pointer_keys[rows])
 
 
 @dataclass
@@ -306,6 +312,11 @@ class Model:
         """thimble1: one score per position, END last. Softmax them over the allowed ones."""
         query = self._product("pointer.wq", state.hidden[None])[0]
         return state.pointer_keys @ query / np.float32(np.sqrt(self.d))
+
+    def match(self, state: DecoderState, rows: Encoded) -> np.ndarray:
+        """thimble1: scores of rows that the decoder need not have seen."""
+        query = self._product("pointer.wq", state.hidden[None])[0]
+        return rows.pointer_keys @ query / np.float32(np.sqrt(self.d))
 
     def logits(self, state: DecoderState) -> np.ndarray:
         """needle1: one logit per vocabulary id."""

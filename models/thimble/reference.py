@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from .grammar import Grammar
+from .grammar import FIRST, Grammar
 from .network import Encoded, Model
 from .schema import normalise
-from .segment import Segment, SegmentBuilder, Tokenizer, query
+from .segment import Query, Segment, SegmentBuilder, Tokenizer, query
+
+WHOLE_LIST, SHORT_LIST = 12, 8       # tools: longer lists are narrowed, to so many
 
 
 @dataclass
@@ -27,7 +29,8 @@ class Answer:
     calls: list[dict[str, Any]]
     confidence: float                 # product of the probabilities of all decisions
     steps: list[int]                  # positions chosen, forced ones too; END as -1
-    margins: list[float]              # gap between the two best scores of every decision that was not forced
+    margins: list[float]              # gap between the two best scores of every decision that was not forced; of the
+                                      # last tool on a short list and the first one off it
 
 
 class Reference:
@@ -41,11 +44,12 @@ class Reference:
         return Prepared(segments, self.model.encode_tools([(s.ids, s.cases) for s in segments]))
 
     def route(self, text: str, prepared: Prepared, max_calls: int = 8) -> Answer:
-        request = query(self.tokenizer, text)
+        request, answer, position = query(self.tokenizer, text), Answer([], 1.0, [], []), None
+        if len(prepared.segments) > WHOLE_LIST:
+            prepared = self._shortlist(request, prepared, answer)
         grammar = Grammar(request, prepared.segments, max_calls)
         encoded = self.model.encode_query(prepared.encoded, [t.id for t in request.tokens], [t.case for t in request.tokens])
         state = self.model.start(prepared.encoded, encoded)
-        answer, position = Answer([], 1.0, [], []), None
         while not grammar.done:
             self.model.step(state, position, grammar.kind)
             if len(grammar.allowed) == 1:
@@ -56,6 +60,20 @@ class Reference:
             grammar.choose(position)
         answer.calls = grammar.result()
         return answer
+
+    def _shortlist(self, request: Query, prepared: Prepared, answer: Answer) -> Prepared:
+        """The tools of a long list to decide among: those that the request, encoded without them, looks for."""
+        nothing = prepared.encoded.part([])
+        encoded = self.model.encode_query(nothing, [t.id for t in request.tokens], [t.case for t in request.tokens])
+        state = self.model.start(nothing, encoded)
+        self.model.step(state, None, FIRST)
+        first_rows = np.cumsum([0] + [len(s.ids) for s in prepared.segments])
+        scores = self.model.match(state, prepared.encoded.part(list(first_rows[:-1])))
+        order = np.argsort(-scores, kind="stable")
+        answer.margins.append(float(scores[order[SHORT_LIST - 1]] - scores[order[SHORT_LIST]]))
+        chosen = sorted(order[:SHORT_LIST])
+        rows = [r for i in chosen for r in range(first_rows[i], first_rows[i + 1])]
+        return Prepared([prepared.segments[i] for i in chosen], prepared.encoded.part(rows))
 
     @staticmethod
     def _decide(scores: np.ndarray, allowed: list[int], answer: Answer) -> int:

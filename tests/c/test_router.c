@@ -312,6 +312,11 @@ static void options(void)
               TB_OK);
     CHECK(strstr(f.answer, "\"calls\":[],") == NULL ||
           strstr(f.answer, "\"incomplete\":[{") != NULL);
+    CHECK(tb_router_min_confidence(f.router) >= 0 && tb_router_min_confidence(f.router) < 1);
+    CHECK_INT(route_bytes(&f, request, len, &(tb_route_options){.min_confidence = 1}), TB_OK);
+    CHECK(strstr(f.answer, "\"calls\":[],\"abstained\":true") != NULL);
+    CHECK_INT(route_bytes(&f, request, len, &(tb_route_options){.min_confidence = 1.5}), TB_E_OPTION);
+    CHECK_INT(route_bytes(&f, request, len, &(tb_route_options){.min_confidence = -0.5}), TB_E_OPTION);
     CHECK_INT(route_bytes(&f, request, len, &(tb_route_options){.max_calls = 1}), TB_OK);
     const char *name = strstr(f.answer, "{\"name\"");
     CHECK(name != NULL && strstr(name + 1, "{\"name\"") == NULL);
@@ -364,6 +369,56 @@ static void bad_weights(void)
     fixture_close(&f);
 }
 
+/* 30 tools: more than are decided among. */
+static void prepare_long_list(fixture *f)
+{
+    static char tools[30 * 128];
+    size_t len = 0;
+    for (int i = 0; i < 30; i++)
+        len += (size_t)snprintf(tools + len, sizeof tools - len,
+                                "%s{\"name\":\"tool_%d\",\"description\":\"Switch lamp %d on\"}", i ? "," : "[", i, i);
+    len += (size_t)snprintf(tools + len, sizeof tools - len, "]");
+    CHECK_INT(prepare(f, tools, len, false), TB_OK);
+}
+
+static void long_lists(void)
+{
+    fixture f;
+    fixture_open(&f, NULL);
+    prepare_long_list(&f);
+    CHECK_INT(route(&f, "switch lamp 7 on"), TB_OK);
+    size_t enough = tb_scratch_size(f.router, f.list, 16);
+    for (int i = 0; i < 64; i++) {
+        f.err = (tb_error){0};
+        provide(&f.scratch, enough * (size_t)i / 64 + 64);
+        tb_route *begun = tb_route_begin(f.router, f.list, &f.scratch, "switch lamp 7 on", 16,
+                                         &(tb_route_options){0}, &f.err);
+        CHECK(begun || f.err.status == TB_E_NOMEM);
+    }
+    fixture_close(&f);
+}
+
+/* The largest floats in a norm, so that scores are infinite or no numbers: an error, for short and long lists. */
+static void absurd_weights(void)
+{
+    fixture f;
+    fixture_open(&f, NULL);
+    uint64_t header;
+    memcpy(&header, f.weights, sizeof header);
+    const char *entry = strstr(f.weights + 8, "\"decoder_final_norm\"");
+    const char *offsets = entry ? strstr(entry, "\"data_offsets\":[") : NULL;
+    CHECK(offsets != NULL && offsets < f.weights + 8 + header);
+    char *norm = f.weights + 8 + header + strtoul(offsets + 16, NULL, 10);
+    for (int i = 0; i < 256; i++)
+        memcpy(norm + 4 * i, &(float){i % 2 ? 3e38f : -3e38f}, 4);
+    CHECK_INT(open_with(&f, NULL, TB_EXACT), TB_OK);
+    prepare_home(&f);
+    CHECK_INT(route(&f, REQUESTS[0]), TB_E_FORMAT);
+    prepare_long_list(&f);
+    CHECK_INT(route(&f, REQUESTS[0]), TB_E_FORMAT);
+    fixture_close(&f);
+}
+
 /* Too little memory anywhere is E_NOMEM, not a crash. */
 static void tight_memory(void)
 {
@@ -404,6 +459,8 @@ int main(void)
     RUN(options);
     RUN(ranks);
     RUN(bad_weights);
+    RUN(long_lists);
+    RUN(absurd_weights);
     RUN(tight_memory);
     return test_end();
 }

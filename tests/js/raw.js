@@ -31,7 +31,7 @@ export async function rawEngine(wasm, weights, vocabulary) {
       let list = 0;
       try {
         list = check(exports.thimble_prepare(tp, t.length, 0));
-        check(exports.thimble_encode(list, qp, q.length, 0, 0, 0, 0));
+        check(exports.thimble_encode(list, qp, q.length, 0, 0, 0, 0, 0));
         check(exports.thimble_decode());
         return text('thimble_output');
       } catch (error) {

@@ -1,6 +1,6 @@
 /** A router as a web service. The same handler serves workerd (worker.js), Deno (deno.js) and Node (node.js).
  *
- *   POST /route                 {query, tools, maxCalls?, toolChoice?, schema?} -> Thimble's result
+ *   POST /route                 {query, tools, maxCalls?, minConfidence?, toolChoice?, schema?} -> Thimble's result
  *   POST /v1/chat/completions   OpenAI's request with tools -> tool_calls; what Thimble is not sure of goes to UPSTREAM_URL
  *   GET  /                      what is here, and the limits
  *
@@ -112,10 +112,10 @@ export function createHandler({ createRouter }) {
   }
 
   async function answerRoute(body, limits, context) {
-    const { query, tools, maxCalls, toolChoice, schema } = body;
+    const { query, tools, maxCalls, minConfidence, toolChoice, schema } = body;
     if (typeof query !== 'string') throw new Refusal(400, 'E_QUERY', '`query` must be a string.');
     checkTools(tools, limits.maxTools);
-    return json(await route(query, tools, { maxCalls, toolChoice, schema }, context), 200, {});
+    return json(await route(query, tools, { maxCalls, minConfidence, toolChoice, schema }, context), 200, {});
   }
 
   async function answerChat(body, limits, request, context) {

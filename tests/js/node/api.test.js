@@ -121,6 +121,17 @@ for (const worker of [false, true]) {
     }
   });
 
+  test(`${where}: minConfidence leaves out an answer that is less sure`, async (t) => {
+    const router = await open(t, { worker });
+    const every = await router.route(QUERY, TOOLS, { minConfidence: 0 });
+    assert.equal(every.calls.length, 1);
+    const { calls, abstained, confidence } = await router.route(QUERY, TOOLS, { minConfidence: 1 });
+    assert.deepEqual([calls, abstained, confidence], [[], true, every.confidence]);
+    const required = await router.route(QUERY, TOOLS, { minConfidence: 1, toolChoice: 'required' });
+    assert.deepEqual(required.calls.map((c) => c.name), every.calls.map((c) => c.name));
+    for (const minConfidence of [-0.1, 1.1, NaN, 'high']) await rejects(router.route(QUERY, TOOLS, { minConfidence }), 'E_OPTION');
+  });
+
   test(`${where}: retrieve ranks`, async (t) => {
     const router = await open(t, { worker });
     const { tools } = await router.retrieve(QUERY, TOOLS, { limit: 2 });

@@ -60,7 +60,7 @@ provokes('E_SIMD', 'relaxed SIMD asked for but not there', (t) => {
 }, /simd: 'auto'/);
 // (module (func (export "thimble_abi") (result i32) i32.const 99))
 const ABI_99 = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 127, 3, 2, 1, 0, 7, 15, 1, 11, ...Buffer.from('thimble_abi'), 0, 0, 10, 7, 1, 5, 0, 65, 227, 0, 11]);
-provokes('E_ABI', 'an engine of another version', () => createRouter({ wasm: ABI_99 }), /needs engine ABI 1, got 99/, /clear caches/);
+provokes('E_ABI', 'an engine of another version', () => createRouter({ wasm: ABI_99 }), /needs engine ABI 2, got 99/, /clear caches/);
 provokes('E_ABI', 'a module that is no engine', () => createRouter({ wasm: new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])) }), /got none/);
 provokes('E_FETCH', 'a file that is missing', () => createRouter({ weights: `${server.origin}/nothing/manifest.json` }), /status 404/, /nothing\/manifest\.json/);
 provokes('E_FETCH', 'a path that is missing', () => createRouter({ weights: '/nowhere/model.bin' }), /nowhere/);

@@ -1,4 +1,4 @@
-/** Lists above 24 tools are narrowed before deciding: the order must not matter, and nothing may get lost. */
+/** Lists above 12 tools are narrowed before deciding: the order must not matter, and nothing may get lost. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

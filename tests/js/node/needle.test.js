@@ -80,7 +80,7 @@ for (const model of ['plain', 'odd']) {
       const [q, l] = [put(query), put(tools)];
       const handle = check(exports.thimble_prepare(l, tools.length, 0));
       exports.thimble_force(led, d.ids.length);
-      check(exports.thimble_encode(handle, q, query.length, 0, 0, 0, 0));
+      check(exports.thimble_encode(handle, q, query.length, 0, 0, 0, 0, 0));
       check(exports.thimble_decode());
       const answer = JSON.parse(text('thimble_output'));
       exports.thimble_release(handle);

@@ -95,8 +95,8 @@ test('calls in a wrong order are errors, not traps', async () => {
   assert.ok(list > 0);
   assert.ok(exports.thimble_decode() < 0);
   const query = Buffer.from('hello');
-  assert.equal(exports.thimble_encode(list, put(query), query.length, 0, 0, 0, 0), 0);
+  assert.equal(exports.thimble_encode(list, put(query), query.length, 0, 0, 0, 0, 0), 0);
   assert.equal(exports.thimble_decode(), 0);
   assert.ok(exports.thimble_decode() < 0, 'twice');
-  assert.ok(exports.thimble_encode(list, put(query), query.length, 0, 77, 0, 0) < 0);
+  assert.ok(exports.thimble_encode(list, put(query), query.length, 0, 77, 0, 0, 0) < 0);
 });
