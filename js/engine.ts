@@ -31,6 +31,7 @@ interface Exports {
   /** Of needle.wasm only (wasm/needle1.c). */
   thimble_needle?(grammar: number, maxTokens: number): void;
   thimble_retrieve?(list: number, request: number, bytes: number, k: number): number;
+  thimble_embed?(text: number, bytes: number): number;
 }
 
 /** Room in the wasm memory for bytes that are still arriving. */
@@ -187,6 +188,14 @@ export class Engine {
         this.#status(e.thimble_rank!(limit));
       }
       return this.#output();
+    });
+  }
+
+  embed(text: string): Float32Array<ArrayBuffer> {
+    return this.#with([utf8(text)], (e, region) => {
+      if (!e.thimble_embed) throw new RouterError('E_OPTION', "this model has no embeddings: retrieve() ranks tools with it, embed() is for Needle 1's weights with a retrieval head.");
+      this.#status(e.thimble_embed(region!.pointer, region!.bytes));
+      return new Float32Array(this.#outputBytes().slice().buffer);
     });
   }
 

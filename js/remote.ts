@@ -91,6 +91,10 @@ export class RemoteRouter implements Router {
     return this.#channel.call('retrieve', { query, tools: this.#ref(tools), options: posted(options) }, options.signal);
   }
 
+  async embed(text: string, options: { signal?: AbortSignal } = {}): Promise<Float32Array> {
+    return this.#channel.call('embed', text, options.signal);
+  }
+
   async prepare(tools: Tools | Uint8Array, options: PrepareOptions = {}): Promise<PreparedTools<any>> {
     const source = tools instanceof Uint8Array ? tools : toolsToJson(tools);
     const made = await this.#channel.call<{ ref: number; count: number }>('prepare', { tools: source, options: posted(options) }, options.signal);

@@ -157,6 +157,15 @@ export class LocalRouter implements Router {
     return this.#withList(query, tools, options, ({ engine }, list) => JSON.parse(engine.rank(list, query, limit)));
   }
 
+  async embed(text: string, options: { signal?: AbortSignal } = {}): Promise<Float32Array> {
+    checkQuery(text);
+    return this.#queue.run(async () => {
+      const { engine } = await this.#live();
+      throwIfAborted(options.signal);
+      return engine.embed(text);
+    }, options.signal);
+  }
+
   async prepare(tools: Tools | Uint8Array, options: PrepareOptions = {}): Promise<PreparedTools<any>> {
     const source = tools instanceof Uint8Array ? tools.slice() : toolsToJson(tools);
     const list = new LocalTools(this, source, isLenient(options));

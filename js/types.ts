@@ -248,6 +248,9 @@ export interface Router {
   prepare(bytes: Uint8Array, options?: PrepareOptions): Promise<PreparedTools>;
   /** The tools that fit a query best, without deciding on a call. */
   retrieve(query: string, tools: Tools | PreparedTools<any>, options?: RetrieveOptions): Promise<RetrieveResult>;
+  /** Needle 1's weights with a retrieval head only (else E_OPTION): the unit vector of a text, of its first 256 tokens. The
+   * dot product of two is their similarity, -1..1; retrieve() compares a query with each tool's compact JSON by it. */
+  embed(text: string, options?: { signal?: AbortSignal }): Promise<Float32Array>;
   readonly info: RouterInfo;
   /** Frees everything. Waiting calls reject with E_DISPOSED. */
   dispose(): Promise<void>;

@@ -304,3 +304,19 @@ int thimble_retrieve(const list_record *list, const char *request, size_t len, u
         bytes += list->text.len * 64 + 65536; /* the list as JSON, the matches */
     return clear_scratch(bytes) && rank((tb_str){request, len}, list, k) ? 0 : failed();
 }
+
+/* The unit vector of a text, in the output: 32-bit floats. TB_E_OPTION as above. */
+int thimble_embed(const char *text, size_t len)
+{
+    size_t bytes;
+    begin_call();
+    if (!is_open() || !clear_scratch(tb_needle_scratch_size(needle, len, 0)))
+        return failed();
+    bytes = tb_needle_embedding_size(needle) * sizeof(float);
+    shim.held = take(bytes + 1, "the answer"); /* without a head bytes is 0 and the next line fails */
+    if (shim.held == NULL ||
+        !tb_needle_embed(needle, &shim.scratch_arena, (tb_str){text, len}, (float *)shim.held, &shim.error))
+        return failed();
+    shim.output = (tb_str){shim.held, bytes};
+    return 0;
+}

@@ -183,9 +183,27 @@ test('retrieval: the scores of the reference where the file has the head, else E
   assert.ok(lists >= 3, `${lists} lists`);
 });
 
+test('an embedding is a unit vector whose dot products are the retrieval scores, in this thread and in a worker', async () => {
+  await rejects((await router('plain')).embed(QUERY), 'E_OPTION', /retrieval head/);
+  const tool = { name: 'set_alarm', description: 'Sets an alarm', parameters: { time: { type: 'string' } } };
+  for (const worker of [false, true]) {
+    const routes = await router('odd', { numeric: 'exact', grammar: 'needle1', worker });
+    const [query, text] = [await routes.embed(QUERY), await routes.embed(JSON.stringify(tool))];
+    const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
+    assert.ok(query instanceof Float32Array && Math.abs(dot(query, query) - 1) < 1e-5);
+    const { tools: [{ score }] } = await routes.retrieve(QUERY, JSON.stringify([tool]));
+    assert.ok(Math.abs(dot(query, text) - score) < 2e-6, `${dot(query, text)}, should be ${score}`);
+    await rejects(routes.embed(''), 'E_QUERY', /empty/);
+    await rejects(routes.embed(1), 'E_QUERY', /string/);
+    await rejects(routes.embed(QUERY, { signal: AbortSignal.abort(new RouterError('E_OPTION', 'stopped.')) }), 'E_OPTION', /stopped/);
+    await routes.dispose();
+  }
+});
+
 test('what does not go with the weights is refused', async () => {
   const routes = await router('plain');
   await rejects(createRouter({ grammar: 'needle1' }), 'E_OPTION', /Needle 1/);
+  await rejects((await createRouter()).embed(QUERY), 'E_OPTION', /retrieve\(\)/);
   await rejects(createRouter({ grammar: 'loose' }), 'E_OPTION', /"strict", "needle1", "free"/);
   await rejects(createRouter({ numeric: 'double' }), 'E_OPTION');
   await rejects(routes.route(QUERY, TOOLS, { toolChoice: 'required' }), 'E_OPTION', /auto/);
