@@ -104,7 +104,7 @@ static bool measure(const cli_options *o, speeds *out, tb_error *err)
     const tb_model *model = tb_router_model(s.router);
     uint32_t longest = tb_model_config(model)->max_encoder;
     bool ok = true;
-    out->load = s.load_ms;
+    out->load = s.open_ms;
     out->memory = s.router_arena.used;
     for (int i = 0; ok && i < 4; i++) {
         size_t rows = ROWS[i] < longest ? ROWS[i] : longest;
@@ -184,7 +184,7 @@ int cli_bench(const cli_options *o)
         return cli_report(&err);
     printf("%-8s %8s  %s%9s %9s   (medians of %d at most; ms per encoder token by segment length, "
            "ms per "
-           "step at 150)\n",
+           "step at 150; load: from bytes in memory)\n",
            "kernels", "load ms", "   50      150      400      800", "step", "model KB", ROUNDS);
     for (size_t i = tb_kernels_count(); i-- > 0;) {
         cli_options one = *o;

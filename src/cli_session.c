@@ -154,6 +154,7 @@ bool cli_open(cli_session *session, const cli_options *options, tb_error *err)
               cli_read_vocabulary(options->model, &vocabulary, err);
     session->weights = weights;
     session->vocabulary = vocabulary;
+    double read = cli_now();
     ok = ok && cli_provide(&session->scratch, TB_ROUTER_SCRATCH, err);
     size_t size = ok ? tb_router_size(&session->scratch, weights.bytes, weights.size, err) : 0;
     ok = size && cli_provide(&session->router_arena, size, err);
@@ -161,6 +162,7 @@ bool cli_open(cli_session *session, const cli_options *options, tb_error *err)
         session->router = tb_router_open(&session->router_arena, weights.bytes, weights.size,
                                          (char *)vocabulary.bytes, vocabulary.size, &how, err);
     session->load_ms = cli_now() - start;
+    session->open_ms = cli_now() - read;
     if (!session->router)
         cli_close(session);
     return session->router != NULL;

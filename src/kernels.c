@@ -106,11 +106,18 @@ size_t tb_int4_scale_floats(size_t in, size_t out)
     return in / TB_GROUP * padded(out);
 }
 
-/* Code of input row k, column o in the file's layout, plus 8: two's complement to 0..15. */
-static uint8_t code_at(const uint8_t *file, size_t out, size_t k, size_t o)
+/* Eight input rows of some columns, from four rows of bytes, `stride` apart, that hold two of them each. Two's
+ * complement plus 8 is 0..15, which is its highest bit turned round. */
+static void pack_block(const uint8_t *file, size_t stride, size_t columns, uint8_t *codes)
 {
-    uint8_t byte = file[k / 2 * out + o];
-    return (uint8_t)((k % 2 == 0 ? byte & 15 : byte >> 4) ^ 8);
+    const uint8_t *row01 = file, *row23 = row01 + stride, *row45 = row23 + stride, *row67 = row45 + stride;
+    for (size_t c = 0; c < columns; c++, codes += 4) {
+        codes[0] = (uint8_t)((row01[c] & 15) | row45[c] << 4) ^ 0x88;
+        codes[1] = (uint8_t)(row01[c] >> 4 | (row45[c] & 0xf0)) ^ 0x88;
+        codes[2] = (uint8_t)((row23[c] & 15) | row67[c] << 4) ^ 0x88;
+        codes[3] = (uint8_t)(row23[c] >> 4 | (row67[c] & 0xf0)) ^ 0x88;
+    }
+    memset(codes, 0x88, (TB_TILE - columns) * 4);
 }
 
 void tb_int4_pack(const uint8_t *file, const float *file_scales, size_t in, size_t out,
@@ -118,13 +125,8 @@ void tb_int4_pack(const uint8_t *file, const float *file_scales, size_t in, size
 {
     for (size_t first = 0; first < out; first += TB_TILE) {
         size_t columns = out - first < TB_TILE ? out - first : TB_TILE;
-        for (size_t k = 0; k < in; k += 8, codes += 64) {
-            memset(codes, 0x88, 64);
-            for (size_t j = 0; j < 4; j++)
-                for (size_t c = 0; c < columns; c++)
-                    codes[c * 4 + j] = (uint8_t)(code_at(file, out, k + j, first + c) |
-                                                 code_at(file, out, k + 4 + j, first + c) << 4);
-        }
+        for (size_t k = 0; k < in; k += 8, codes += 64)
+            pack_block(file + k / 2 * out + first, out, columns, codes);
         for (size_t g = 0; g < in / TB_GROUP; g++, scales += TB_TILE) {
             memset(scales, 0, TB_TILE * sizeof *scales);
             memcpy(scales, file_scales + g * out + first, columns * sizeof *scales);

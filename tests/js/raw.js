@@ -1,8 +1,9 @@
 /** The wasm engine without the loader, for comparisons byte for byte. Runs in Node and Deno. */
 
-/** An instance and the ways to get bytes and texts in and out of it. */
+/** An instance, of bytes or a module, and the ways to get bytes and texts in and out of it. */
 export async function instance(wasm) {
-  const { instance: { exports } } = await WebAssembly.instantiate(wasm, {});
+  const made = await WebAssembly.instantiate(wasm, {});
+  const { exports } = made.instance ?? made;
   const view = (pointer, n) => new Uint8Array(exports.memory.buffer, pointer, n);
   const put = (bytes) => {
     const pointer = exports.thimble_alloc(bytes.length);
