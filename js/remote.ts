@@ -18,11 +18,6 @@ class RemoteTools implements PreparedTools {
   }
 }
 
-/** Options that can be posted: the signal travels as a message. */
-function posted<T extends PrepareOptions>({ signal, ...rest }: T): Omit<T, 'signal'> {
-  return rest;
-}
-
 function listen(worker: Worker, fail: (event: any) => void): void {
   if ('addEventListener' in worker) worker.addEventListener('error', fail);
   else (worker as any).on('error', fail); // Node's
@@ -80,24 +75,28 @@ export class RemoteRouter implements Router {
     throw new RouterError('E_TOOLS', 'these tools were prepared with another router; pass their toBytes() to prepare().');
   }
 
+  /** The options go along, but for the signal, which travels as a message. */
+  #call<T>(op: string, argument: object, { signal, ...options }: { signal?: AbortSignal }): Promise<T> {
+    return this.#channel.call<T>(op, { ...argument, options }, signal);
+  }
+
   async route(query: string, tools: Tools | PreparedTools, options: RouteOptions = {}): Promise<RouteResult<any>> {
-    const argument = { query, tools: this.#ref(tools), options: posted(options) };
-    const { result, memoryBytes } = await this.#channel.call<{ result: RouteResult; memoryBytes: number }>('route', argument, options.signal);
+    const { result, memoryBytes } = await this.#call<{ result: RouteResult; memoryBytes: number }>('route', { query, tools: this.#ref(tools) }, options);
     this.#info.memoryBytes = memoryBytes;
     return result;
   }
 
   async retrieve(query: string, tools: Tools | PreparedTools, options: RetrieveOptions = {}): Promise<RetrieveResult> {
-    return this.#channel.call('retrieve', { query, tools: this.#ref(tools), options: posted(options) }, options.signal);
+    return this.#call('retrieve', { query, tools: this.#ref(tools) }, options);
   }
 
   async embed(text: string, options: { signal?: AbortSignal } = {}): Promise<Float32Array> {
-    return this.#channel.call('embed', text, options.signal);
+    return this.#call('embed', { text }, options);
   }
 
   async prepare(tools: Tools | Uint8Array, options: PrepareOptions = {}): Promise<PreparedTools<any>> {
     const source = tools instanceof Uint8Array ? tools : toolsToJson(tools);
-    const made = await this.#channel.call<{ ref: number; count: number }>('prepare', { tools: source, options: posted(options) }, options.signal);
+    const made = await this.#call<{ ref: number; count: number }>('prepare', { tools: source }, options);
     return new RemoteTools(this, this.#channel, made.ref, made.count);
   }
 

@@ -50,7 +50,7 @@ export function serve(port: Port, platform: Platform): void {
       memoryBytes: router!.info.memoryBytes,
     }),
     retrieve: ({ query, tools, options }, signal) => router!.retrieve(query, list(tools), { ...options, signal }),
-    embed: (text, signal) => router!.embed(text, { signal }),
+    embed: ({ text }, signal) => router!.embed(text, { signal }),
     prepare: async ({ tools, options }, signal) => {
       const made = await router!.prepare(tools, { ...options, signal });
       lists.set(next, made);
