@@ -255,9 +255,9 @@ class Generator:
         listed = sorted({t.tool.domain for t in tools})
         u = r.random()
         kind = 'none'
-        if near_miss is True or near_miss is None and u < 0.30:
+        if near_miss is True or near_miss is None and u < 0.36:
             kind, text = 'near_miss', self._foreign([t for d in listed for t in self.by_domain[d].tools], tools)
-        elif u < 0.56:
+        elif u < 0.58:
             text = self._foreign([t for t in r.sample(self.tools, 40) if t.domain not in listed], tools)
         elif u < 0.80:
             text = r.choice(self.by_domain[r.choice(listed)].no_tool)
@@ -305,7 +305,7 @@ class Generator:
         tools = self.tool_list(count, kind)
         self.used.clear()
         requests: list[dict] = []
-        none_share = 0.25 if len(tools) == 1 else 0.135
+        none_share = 0.25 if len(tools) == 1 else 0.16
         while len(requests) < size:
             u = r.random()
             if u < none_share:

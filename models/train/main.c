@@ -9,6 +9,7 @@
 
 #include "checkpoint.h"
 #include "gemm.h"
+#include "safetensors.h"
 
 static const char USAGE[] =
     "usage: thimble-train --init FILE --data FILE... --out FILE --examples N [options]\n"
@@ -28,6 +29,8 @@ static const char USAGE[] =
     "  --batch N           queries per step (400)\n"
     "  --lr X              AdamW learning rate, for norms, gates, vectors (0.002)\n"
     "  --embedding-lr X    AdamW learning rate of the embedding (0.0007)\n"
+    "  --embedding-anchor FILE  pull the embedding towards that of this SafeTensors file: the start's, or train.widen's\n"
+    "  --embedding-pull X  part of the way there at every step (0.0005)\n"
     "  --token-drop F      part of the words of every other query read as <unk> while training "
     "(0.15)\n"
     "  --synonyms FILE     token ids and their synonyms (python3 -m data.synonyms --ids FILE)\n"
@@ -48,13 +51,13 @@ static const char USAGE[] =
     "--dump-groups N (8) groups\n";
 
 typedef struct {
-    const char *init, *dev, *out, *dump, *synonyms;
+    const char *init, *dev, *out, *dump, *synonyms, *anchor;
     const char **data;
     int data_count;
     bool resume;
     long dev_steps, dev_groups, dump_groups, examples, batch, threads, seed, nice, unit;
     double dev_minutes, save_seconds, log_seconds, lr, muon_lr, weight_decay, clip, z_loss, warmup,
-        decay, qat_from, embedding_lr, token_drop, swap, dropout, match;
+        decay, qat_from, embedding_lr, token_drop, swap, dropout, match, pull;
 } Options;
 
 static long integer(const char *option, const char *text, long low, long high) {
@@ -102,6 +105,7 @@ static bool parse_number(Options *o, const char *name, const char *value) {
                  {"--embedding-lr", &o->embedding_lr, 10},
                  {"--token-drop", &o->token_drop, 1},
                  {"--swap", &o->swap, 1},
+                 {"--embedding-pull", &o->pull, 1},
                  {"--match", &o->match, 100},
                  {"--dropout", &o->dropout, 0.9}};
     const struct {
@@ -139,6 +143,7 @@ static Options parse(int count, char **arguments) {
                  .token_drop = 0.15,
                  .swap = 0.25,
                  .match = 1,
+                 .pull = 0.0005,
                  .muon_lr = 0.02,
                  .weight_decay = 0.01,
                  .clip = 1,
@@ -174,6 +179,8 @@ static Options parse(int count, char **arguments) {
             o.out = value;
         } else if (!strcmp(a, "--synonyms")) {
             o.synonyms = value;
+        } else if (!strcmp(a, "--embedding-anchor")) {
+            o.anchor = value;
         } else if (!strcmp(a, "--dump-scores")) {
             o.dump = value;
         } else if (!strcmp(a, "--dev-every")) {
@@ -339,6 +346,15 @@ static void train(const Options *o, Trainer *t, Progress *p, const Dataset *data
         evaluate(t, dev);
 }
 
+static const real *read_anchor(const char *path, const Model *m) {
+    const Tensor *e = &m->tensors[m->embedding];
+    real *anchor = get_memory(e->count * sizeof *anchor);
+    SafeTensors *s = safetensors_open(path);
+    safetensors_read(s, e->name, anchor, e->count);
+    safetensors_close(s);
+    return anchor;
+}
+
 int main(int count, char **arguments) {
     Options o = parse(count, arguments);
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -372,6 +388,8 @@ int main(int count, char **arguments) {
                             .z_loss = o.z_loss,
                             .match_weight = o.match,
                             .embedding_rate = o.embedding_lr,
+                            .embedding_pull = o.pull,
+                            .anchor = o.anchor ? read_anchor(o.anchor, &model) : NULL,
                             .noise = {.dropout = o.dropout, .drop = o.token_drop, .swap = o.swap, .synonyms = o.synonyms ? &synonyms : NULL},
                             .unit_rows = (int)o.unit});
     if (o.resume)

@@ -88,6 +88,13 @@ void trainer_refresh(Trainer *t, bool quantise) {
     run_parts(t, refresh_job, 0, 0);
 }
 
+/* Rare words get few, noisy gradients, and Adam makes each a full step: without a pull their vectors end up far from
+ * what they began as, and what the model learnt of other words no longer holds for them. */
+static void pull(size_t n, real *w, const real *anchor, double part) {
+    for (size_t i = 0; i < n; i++)
+        w[i] += (real)part * (anchor[i] - w[i]);
+}
+
 static void update_job(void *context, int worker, int index) {
     PartWork *w = context;
     Trainer *t = w->t;
@@ -105,6 +112,8 @@ static void update_job(void *context, int worker, int index) {
         double rate = p.tensor == t->model->embedding ? s->embedding_rate : s->adam_rate;
         adam_update(n, t->model->master + at, t->momentum + at, t->square + at, g, w->clip,
                     rate * w->factor, t->step);
+        if (p.tensor == t->model->embedding && s->anchor)
+            pull(n, t->model->master + at, s->anchor + (at - x->offset), s->embedding_pull * w->factor);
     }
     memset(g, 0, n * sizeof(real));
     model_set_value(t->model, p.tensor, p.row0, p.rows, t->quantise);

@@ -16,6 +16,8 @@ typedef struct {
     double match_weight;   /* see PassOptions */
     double embedding_rate; /* of Adam, for the embedding: small keeps the word vectors it starts
                               from */
+    double embedding_pull; /* every step moves the embedding by this part, times `factor`, towards: */
+    const real *anchor;    /* word vectors [vocab][d]; null: no pull */
     Noise noise; /* its seed is set for every unit */
     int unit_rows; /* encoder rows worked on at a time; more are faster per row but need more cache
                     */

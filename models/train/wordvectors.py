@@ -84,8 +84,13 @@ def _read_f32(path: Path) -> dict[str, np.ndarray]:
             for name, e in header.items() if name != "__metadata__" and e["dtype"] == "F32"}
 
 
-def piece_vectors(wheel: Path, pieces: list[str], dim: int, deviation: float) -> tuple[np.ndarray, np.ndarray]:
-    """(vectors [len(pieces), dim] with overall standard deviation `deviation`, mask of the pieces that have one).
+def read_pieces(vocab: Path) -> list[str]:
+    """The pieces of a vocab.txt, in the order of their ids."""
+    return [line.split("\t")[0] for line in vocab.read_text(encoding="utf-8").split("\n")[:-1]]
+
+
+def sentence_vectors(wheel: Path, pieces: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """(the encoder's vectors [len(pieces), WIDTH], mask of the pieces that have one).
 
     A leading U+2581 marks a piece that begins a word; pieces the encoder cannot spell get zeros and mask False."""
     encoder = SentenceEncoder(wheel)
@@ -102,6 +107,12 @@ def piece_vectors(wheel: Path, pieces: list[str], dim: int, deviation: float) ->
             index = [i for i, _ in batch]
             out[index] = encoder.encode(np.array([ids for _, ids in batch]))
             mask[index] = True
+    return out, mask
+
+
+def piece_vectors(wheel: Path, pieces: list[str], dim: int, deviation: float) -> tuple[np.ndarray, np.ndarray]:
+    """The same, reduced to [len(pieces), dim] with overall standard deviation `deviation`."""
+    out, mask = sentence_vectors(wheel, pieces)
     known = out[mask]
     known = known / np.linalg.norm(known, axis=1, keepdims=True)
     known = known - known.mean(0)
