@@ -126,25 +126,6 @@ static void feed_forward(const tb_model *m, const tb_feed_forward *f, size_t row
 
 /* ---- attention ------------------------------------------------------------------------------ */
 
-/* Keys and values to attend to: KV head h begins at h * head_stride. */
-typedef struct {
-    const float *keys, *values; /* (kv heads, rows, head) */
-    size_t rows, head_stride;
-} source;
-
-/* Rotates each head of a row by position `p`: with halves a, b: (a cos - b sin, b cos + a sin). */
-static void rope(const tb_model *m, float *x, size_t heads, size_t p)
-{
-    size_t half = m->config.head_dim / 2;
-    const float *cos = m->cos + p * half, *sin = m->sin + p * half;
-    for (size_t h = 0; h < heads; h++, x += 2 * half)
-        for (size_t i = 0; i < half; i++) {
-            float a = x[i], b = x[half + i];
-            x[i] = a * cos[i] - b * sin[i];
-            x[half + i] = b * cos[i] + a * sin[i];
-        }
-}
-
 /* q (rows, heads * head) = x Wq, normed per head; with RoPE from position `first`, or none if < 0. */
 static void queries(const tb_model *m, const tb_attention *a, const operand *x, long first, float *q)
 {
@@ -152,58 +133,19 @@ static void queries(const tb_model *m, const tb_attention *a, const operand *x, 
     product(m, x, &a->wq, q);
     m->kernels->norm(q, a->q_gain, x->rows * c->heads, c->head_dim, q);
     for (size_t r = 0; first >= 0 && r < x->rows; r++)
-        rope(m, q + r * c->d_model, c->heads, (size_t)first + r);
+        tb_rope(m, q + r * c->d_model, c->heads, (size_t)first + r);
 }
 
-/* Keys (normed, with RoPE from `first` unless < 0) and values of x, written head by head: KV head h,
- * row r goes to keys + h * head_stride + r * head. `k` and `v` are room for (rows, kv). */
+/* Keys (normed, with RoPE from `first` unless < 0) and values of x: k, v (rows, kv). */
 static void keys_values(const tb_model *m, const tb_attention *a, const operand *x, long first, float *k,
-                        float *v, float *keys, float *values, size_t head_stride)
+                        float *v)
 {
     const tb_config *c = &m->config;
-    size_t head = c->head_dim;
     product(m, x, &a->wk, k);
     product(m, x, &a->wv, v);
-    m->kernels->norm(k, a->k_gain, x->rows * c->kv_heads, head, k);
-    for (size_t r = 0; r < x->rows; r++, k += m->kv_dim, v += m->kv_dim) {
-        if (first >= 0)
-            rope(m, k, c->kv_heads, (size_t)first + r);
-        for (size_t h = 0; h < c->kv_heads; h++) {
-            memcpy(keys + h * head_stride + r * head, k + h * head, head * sizeof *k);
-            memcpy(values + h * head_stride + r * head, v + h * head, head * sizeof *v);
-        }
-    }
-}
-
-/* out (rows, d): every query row attends to all rows of all sources. `weights` is room for
- * (heads / kv heads, all rows of the sources). */
-static void attend(const tb_model *m, const float *q, size_t rows, const source *sources, size_t count,
-                   float *weights, float *out)
-{
-    const tb_config *c = &m->config;
-    size_t head = c->head_dim, share = c->heads / c->kv_heads, keys = 0;
-    float scale = 1.0f / tb_sqrt((float)head);
-    for (size_t s = 0; s < count; s++)
-        keys += sources[s].rows;
-    memset(out, 0, rows * c->d_model * sizeof *out);
-    for (size_t h = 0; h < c->kv_heads; h++)
-        for (size_t r = 0; r < rows; r++) {
-            const float *query = q + r * c->d_model + h * share * head;
-            float *o = out + r * c->d_model + h * share * head, *w = weights;
-            for (size_t s = 0; s < count; w += sources[s++].rows)
-                m->kernels->scores(query, share, sources[s].keys + h * sources[s].head_stride,
-                                   sources[s].rows, head, scale, w, keys);
-            float inverse[64]; /* heads are at most 64 */
-            for (size_t i = 0; i < share; i++)
-                inverse[i] = 1.0f / m->kernels->softmax(weights + i * keys, keys);
-            w = weights;
-            for (size_t s = 0; s < count; w += sources[s++].rows)
-                m->kernels->mix(w, keys, share, sources[s].values + h * sources[s].head_stride,
-                                sources[s].rows, head, o);
-            for (size_t i = 0; i < share; i++)
-                for (size_t k = 0; k < head; k++)
-                    o[i * head + k] *= inverse[i];
-        }
+    m->kernels->norm(k, a->k_gain, x->rows * c->kv_heads, c->head_dim, k);
+    for (size_t r = 0; first >= 0 && r < x->rows; r++)
+        tb_rope(m, k + r * m->kv_dim, c->kv_heads, (size_t)first + r);
 }
 
 /* x += gate * (o Wo); `y` is room for (rows, d). */
@@ -223,6 +165,7 @@ typedef struct {
     float *q;       /* (rows, d): queries, then the block's output */
     float *k, *v;   /* (rows, kv) */
     float *weights; /* (heads / kv heads, keys): attention weights of one row */
+    float *wide;    /* (TB_WIDE_ROWS, head): bfloat16 keys or values, widened */
     operand in;
     ffn_workspace ffn;
 } workspace;
@@ -238,8 +181,9 @@ static bool alloc_workspace(const tb_model *m, size_t rows, size_t keys, tb_aren
     w->k = tb_alloc(arena, rows * m->kv_dim, sizeof *w->k, err);
     w->v = tb_alloc(arena, rows * m->kv_dim, sizeof *w->v, err);
     w->weights = tb_alloc(arena, keys * (c->heads / c->kv_heads), sizeof *w->weights, err);
+    w->wide = tb_alloc(arena, (size_t)TB_WIDE_ROWS * c->head_dim, sizeof *w->wide, err);
     return w->x != NULL && w->y != NULL && w->q != NULL && w->k != NULL && w->v != NULL &&
-           w->weights != NULL && alloc_operand(m, rows, c->d_model, arena, &w->in, err) &&
+           w->weights != NULL && w->wide != NULL && alloc_operand(m, rows, c->d_model, arena, &w->in, err) &&
            alloc_ffn(m, arena, &w->ffn, err);
 }
 
@@ -251,6 +195,7 @@ static void count_workspace(const tb_model *m, size_t rows, size_t keys, size_t 
     for (int i = 0; i < 2; i++)
         tb_count_block(sum, rows * m->kv_dim, sizeof(float));
     tb_count_block(sum, keys * (c->heads / c->kv_heads), sizeof(float));
+    tb_count_block(sum, (size_t)TB_WIDE_ROWS * c->head_dim, sizeof(float));
     count_operand(m, rows, c->d_model, sum);
     count_ffn(m, sum);
 }
@@ -304,22 +249,24 @@ static bool check_input(const tb_model *m, const uint32_t *ids, const uint8_t *c
 
 /* One encoder layer: fills the layer's keys and values in `out`, updates w->x. */
 static void encoder_layer(const tb_model *m, uint32_t layer, size_t rows, const tb_encoded *const *seen,
-                          size_t seen_count, const tb_encoded *out, source *sources, workspace *w)
+                          size_t seen_count, const tb_encoded *out, tb_source *sources, workspace *w)
 {
     const tb_attention *a = &m->encoder[layer];
     size_t head_stride = rows * m->config.head_dim, place = out->attendable ? layer * m->kv_dim * rows : 0;
     float *keys = out->keys + place, *values = out->values + place;
     m->kernels->norm(w->x, a->gain, rows, m->config.d_model, w->y);
     set_operand(m, &w->in, w->y, rows, m->config.d_model);
-    keys_values(m, a, &w->in, 0, w->k, w->v, keys, values, head_stride);
+    keys_values(m, a, &w->in, 0, w->k, w->v);
+    tb_split_heads(m, w->k, rows, keys, head_stride);
+    tb_split_heads(m, w->v, rows, values, head_stride);
     queries(m, a, &w->in, 0, w->q);
-    sources[0] = (source){keys, values, rows, head_stride};
+    sources[0] = (tb_source){keys, values, rows, head_stride, false};
     for (size_t s = 0; s < seen_count; s++) {
         size_t at = (size_t)layer * m->kv_dim * seen[s]->rows;
-        sources[s + 1] = (source){seen[s]->keys + at, seen[s]->values + at, seen[s]->rows,
-                                  seen[s]->rows * m->config.head_dim};
+        sources[s + 1] = (tb_source){seen[s]->keys + at, seen[s]->values + at, seen[s]->rows,
+                                     seen[s]->rows * m->config.head_dim, false};
     }
-    attend(m, w->q, rows, sources, seen_count + 1, w->weights, w->y);
+    tb_attend(m, w->q, rows, sources, seen_count + 1, w->weights, w->wide, w->y);
     set_operand(m, &w->in, w->y, rows, m->config.d_model);
     add_output(m, a, &w->in, w->q, w->x);
     if (m->encoder_ffn != NULL)
@@ -332,10 +279,10 @@ static void finish_segment(const tb_model *m, size_t rows, const uint32_t *kept_
 {
     size_t d = m->config.d_model;
     set_operand(m, &w->in, w->y, rows, m->config.d_model);
-    for (uint32_t i = 0; i < m->config.decoder_layers; i++)
-        keys_values(m, &m->decoder[i].cross, &w->in, -1, w->k, w->v,
-                    out->cross_keys + (size_t)i * m->kv_dim * rows,
-                    out->cross_values + (size_t)i * m->kv_dim * rows, rows * m->config.head_dim);
+    for (uint32_t i = 0; i < m->config.decoder_layers; i++) {
+        keys_values(m, &m->decoder[i].cross, &w->in, -1, w->k, w->v);
+        tb_cross_store(m, out, i, w->k, w->v);
+    }
     for (size_t i = 0; i < out->kept; i++)
         memcpy(out->states + i * d, w->y + (kept_rows != NULL ? kept_rows[i] : i) * d, d * sizeof *w->y);
     if (out->pointer_keys != NULL && out->kept > 0) {
@@ -349,7 +296,7 @@ bool tb_encode(const tb_model *m, const uint32_t *ids, const uint8_t *classes, s
                const tb_encoded *out, tb_arena *scratch, tb_error *err)
 {
     size_t mark = tb_arena_mark(scratch), seen_rows = 0;
-    source *sources;
+    tb_source *sources;
     workspace w;
     bool good;
     if (!check_input(m, ids, classes, rows, kept_rows, seen, seen_count, out, &seen_rows, err))
@@ -373,7 +320,7 @@ size_t tb_encode_bytes(const tb_model *m, size_t rows, size_t seen_rows)
     size_t sum = 0;
     if (rows == 0 || rows > m->config.max_encoder || seen_rows > TB_MAX_KEYS - rows)
         return SIZE_MAX;
-    tb_count_block(&sum, seen_rows + 1, sizeof(source)); /* a segment has at least one row */
+    tb_count_block(&sum, seen_rows + 1, sizeof(tb_source)); /* a segment has at least one row */
     count_workspace(m, rows, rows + seen_rows, &sum);
     return sum;
 }
@@ -385,7 +332,7 @@ struct tb_decoder {
     const tb_encoded *const *segments;
     size_t count, steps, max_steps;
     float *keys, *values; /* (decoder layers, kv heads, max_steps, head): its own past */
-    source *sources;      /* (count) */
+    tb_source *sources;   /* (count) */
     float *hidden;        /* (d): final-normed output of the last step */
     float *pointer;       /* (d): hidden Wpq, once a score was asked for */
     bool pointer_ready;
@@ -436,7 +383,7 @@ size_t tb_decoder_bytes(const tb_model *m, size_t rows, size_t max_steps)
     tb_count_block(&sum, 1, sizeof(tb_decoder));
     tb_count_block(&sum, past, sizeof(float));
     tb_count_block(&sum, past, sizeof(float));
-    tb_count_block(&sum, rows, sizeof(source)); /* a segment has at least one row */
+    tb_count_block(&sum, rows, sizeof(tb_source)); /* a segment has at least one row */
     tb_count_block(&sum, m->config.d_model, sizeof(float));
     tb_count_block(&sum, m->config.d_model, sizeof(float));
     count_workspace(m, 1, rows > max_steps ? rows : max_steps, &sum);
@@ -456,12 +403,14 @@ static void decoder_self(tb_decoder *d, uint32_t layer)
     workspace *w = &d->w;
     size_t head = m->config.head_dim, head_stride = d->max_steps * head;
     size_t at = (size_t)layer * m->kv_dim * d->max_steps, now = d->steps * head;
-    source past = {d->keys + at, d->values + at, d->steps + 1, head_stride};
+    tb_source past = {d->keys + at, d->values + at, d->steps + 1, head_stride, false};
     m->kernels->norm(w->x, a->gain, 1, m->config.d_model, w->y);
     set_operand(m, &w->in, w->y, 1, m->config.d_model);
-    keys_values(m, a, &w->in, (long)d->steps, w->k, w->v, d->keys + at + now, d->values + at + now, head_stride);
+    keys_values(m, a, &w->in, (long)d->steps, w->k, w->v);
+    tb_split_heads(m, w->k, 1, d->keys + at + now, head_stride);
+    tb_split_heads(m, w->v, 1, d->values + at + now, head_stride);
     queries(m, a, &w->in, (long)d->steps, w->q);
-    attend(m, w->q, 1, &past, 1, w->weights, w->y);
+    tb_attend(m, w->q, 1, &past, 1, w->weights, w->wide, w->y);
     set_operand(m, &w->in, w->y, 1, m->config.d_model);
     add_output(m, a, &w->in, w->q, w->x);
 }
@@ -475,13 +424,9 @@ static void decoder_cross(tb_decoder *d, uint32_t layer)
     m->kernels->norm(w->x, a->gain, 1, m->config.d_model, w->y);
     set_operand(m, &w->in, w->y, 1, m->config.d_model);
     queries(m, a, &w->in, -1, w->q);
-    for (size_t s = 0; s < d->count; s++) {
-        const tb_encoded *g = d->segments[s];
-        size_t at = (size_t)layer * m->kv_dim * g->rows;
-        d->sources[s] = (source){g->cross_keys + at, g->cross_values + at, g->rows,
-                                 g->rows * m->config.head_dim};
-    }
-    attend(m, w->q, 1, d->sources, d->count, w->weights, w->y);
+    for (size_t s = 0; s < d->count; s++)
+        d->sources[s] = tb_cross_source(m, d->segments[s], layer);
+    tb_attend(m, w->q, 1, d->sources, d->count, w->weights, w->wide, w->y);
     set_operand(m, &w->in, w->y, 1, m->config.d_model);
     add_output(m, a, &w->in, w->q, w->x);
     if (m->decoder_ffn != NULL)

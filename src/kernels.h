@@ -74,6 +74,9 @@ typedef struct {
 
     /* out[j] = x . row_j of a bfloat16 table (count, n), unaligned little-endian; n a multiple of 8. */
     void (*dots_bf16)(const float *x, const uint8_t *table, size_t count, size_t n, float *out);
+
+    /* out (n) = x (n), bfloat16 in the order of this machine's integers. */
+    void (*widen)(const uint16_t *x, size_t n, float *out);
 } tb_kernels;
 
 /* The table called `name` ("c", "avx2", "avx512", "simd128", "relaxed"), or with NULL the fastest

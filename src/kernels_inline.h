@@ -71,6 +71,15 @@ static inline float bf16_load(const uint8_t *p)
     return x;
 }
 
+/* The compiler has vector instructions for this in every file. */
+static inline void widen(const uint16_t *restrict x, size_t n, float *restrict out)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits = (uint32_t)x[i] << 16;
+        memcpy(out + i, &bits, sizeof bits);
+    }
+}
+
 /* Copies the `out - first` (at most 16) finished columns of a tile to a row of y. */
 static inline void store_tile(float *y, const float *tile, size_t columns)
 {

@@ -192,7 +192,7 @@ static void dots_bf16(const float *x, const uint8_t *table, size_t count, size_t
 const tb_kernels *tb_kernels_relaxed(void)
 {
     static const tb_kernels table = {"relaxed", quantise, matmul_fast, matmul_exact, norm,
-                                     scores,    softmax,  mix,         dots_bf16};
+                                     scores,    softmax,  mix,         dots_bf16, widen};
     return &table;
 }
 #endif

@@ -231,6 +231,7 @@ tb_model *tb_model_load(const uint8_t *file, size_t size, const tb_kernels *kern
     l.m->kernels = kernels;
     l.m->numeric = numeric;
     l.m->kv_dim = l.w.config.kv_heads * l.w.config.head_dim;
+    l.m->narrow_cross = l.w.config.format == TB_NEEDLE1 && numeric == TB_FAST;
     l.m->embedding_factor = tb_sqrt((float)l.w.config.d_model);
     thimble1 = l.w.config.format == TB_THIMBLE1;
     if (!(thimble1 ? thimble1_parts(&l) : needle1_parts(&l)) || !layers(&l) || !rope_tables(&l) ||
@@ -326,10 +327,11 @@ tb_numeric tb_model_numeric(const tb_model *model)
 size_t tb_encoded_floats(const tb_model *m, size_t rows, size_t kept, bool attendable)
 {
     const tb_config *c = &m->config;
-    size_t keys = (size_t)(attendable ? c->encoder_layers : 1) + c->decoder_layers, sum, more;
+    size_t own = 2 * (size_t)(attendable ? c->encoder_layers : 1), cross = (m->narrow_cross ? 1 : 2) * (size_t)c->decoder_layers;
+    size_t sum, more;
     if (rows == 0 || rows > c->max_encoder || kept > rows)
         return 0;
-    if (!tb_mul(keys * 2 * m->kv_dim, rows, &sum) || /* at most 128 * 2 * 2048 times 4096 */
+    if (!tb_mul((own + cross) * m->kv_dim, rows, &sum) || /* at most 128 * 2 * 2048 times 4096 */
         !tb_mul((c->format == TB_THIMBLE1 ? 2u : 1u) * (size_t)c->d_model, kept, &more) ||
         !tb_add(sum, more, &sum) || sum > SIZE_MAX / sizeof(float))
         return 0;
@@ -341,7 +343,7 @@ bool tb_encoded_bind(const tb_model *m, float *block, size_t floats, size_t rows
 {
     const tb_config *c = &m->config;
     size_t need = tb_encoded_floats(m, rows, kept, attendable);
-    size_t layer = m->kv_dim * rows, own = layer * (attendable ? c->encoder_layers : 1);
+    size_t layer = m->kv_dim * rows, own = layer * (attendable ? c->encoder_layers : 1), cross;
     if (need == 0 || need > floats)
         return tb_fail(err, TB_E_INTERNAL, "segment of %zu rows, %zu kept: a block of %zu floats does not "
                        "hold it", rows, kept, floats);
@@ -350,9 +352,10 @@ bool tb_encoded_bind(const tb_model *m, float *block, size_t floats, size_t rows
     out->attendable = attendable;
     out->keys = block;
     out->values = out->keys + own;
+    cross = layer * c->decoder_layers / (m->narrow_cross ? 2 : 1);
     out->cross_keys = out->values + own;
-    out->cross_values = out->cross_keys + layer * c->decoder_layers;
-    out->states = out->cross_values + layer * c->decoder_layers;
+    out->cross_values = out->values + own + cross;
+    out->states = out->values + own + 2 * cross;
     out->pointer_keys = c->format == TB_THIMBLE1 ? out->states + kept * c->d_model : NULL;
     return true;
 }

@@ -61,8 +61,9 @@ typedef struct {
                           * can attend to it; otherwise of one layer only, as working memory */
     float *keys;         /* (encoder layers or 1, kv heads, rows, head): normed, with RoPE */
     float *values;       /* the same shape */
-    float *cross_keys;   /* (decoder layers, kv heads, rows, head): normed, no RoPE */
-    float *cross_values; /* the same shape */
+    void *cross_keys;    /* (decoder layers, kv heads, rows, head): normed, no RoPE; floats, with needle1
+                          * in fast mode bfloat16 */
+    void *cross_values;  /* the same shape */
     float *states;       /* (kept, d): after the encoder's final norm */
     float *pointer_keys; /* (kept, d): states Wpk; thimble1 only, else NULL */
 } tb_encoded;

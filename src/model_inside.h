@@ -1,4 +1,4 @@
-/* model_inside.h - what model.c (loading) and forward.c (running) share; nobody else includes it. */
+/* model_inside.h - what model.c (loading), forward.c and attention.c (running) share; nobody else includes it. */
 #ifndef THIMBLE_MODEL_INSIDE_H
 #define THIMBLE_MODEL_INSIDE_H
 
@@ -34,6 +34,7 @@ struct tb_model {
     const tb_kernels *kernels;
     tb_numeric numeric;
     uint32_t kv_dim;              /* kv_heads * head_dim */
+    bool narrow_cross;            /* cross keys and values in bfloat16: needle1, fast (1,024 rows take 16 MiB in floats) */
 
     const uint8_t *embedding;     /* (vocab, d): int8 in the file (thimble1) or bfloat16, copied (needle1) */
     float *embedding_scale;       /* (vocab), thimble1 */
@@ -55,6 +56,33 @@ struct tb_model {
     float *cos, *sin;             /* (positions, head / 2): RoPE */
     uint32_t positions;
 };
+
+/* ---- attention.c ---------------------------------------------------------------------------- */
+
+/* Keys and values to attend to, (kv heads, rows, head): KV head h begins at element h * head_stride.
+ * Floats, or bfloat16 where `narrow`. */
+typedef struct {
+    const void *keys, *values;
+    size_t rows, head_stride;
+    bool narrow;
+} tb_source;
+
+enum { TB_WIDE_ROWS = 64 /* bfloat16 rows widened at a time: 16 KB of a head of 64, in the first cache */ };
+
+/* Rotates each head of a row by position `p`: with halves a, b: (a cos - b sin, b cos + a sin). */
+void tb_rope(const tb_model *m, float *x, size_t heads, size_t p);
+
+/* Keys or values x (rows, kv), written head by head: KV head h, row r goes to out + h * head_stride + r * head. */
+void tb_split_heads(const tb_model *m, const float *x, size_t rows, float *out, size_t head_stride);
+
+/* The cross keys and values k, v (rows, kv) of a decoder layer into the segment, and back from there. */
+void tb_cross_store(const tb_model *m, const tb_encoded *out, uint32_t layer, const float *k, const float *v);
+tb_source tb_cross_source(const tb_model *m, const tb_encoded *segment, uint32_t layer);
+
+/* out (rows, d): every query row q (rows, d) attends to all rows of all sources. `weights` is room for
+ * (heads / kv heads, all rows of the sources), `wide` for (TB_WIDE_ROWS, head). */
+void tb_attend(const tb_model *m, const float *q, size_t rows, const tb_source *sources, size_t count,
+               float *weights, float *wide, float *out);
 
 /* Rows padded to whole groups. */
 static inline size_t tb_padded(size_t rows)

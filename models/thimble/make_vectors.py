@@ -191,8 +191,8 @@ def main() -> None:
     thimble1_network("narrow", {"d_model": 96, "num_heads": 4, "num_kv_heads": 1, "num_encoder_layers": 1,
                                 "num_decoder_layers": 1, "vocab_size": 300}, [3], 20)
     needle1_network({"d_model": 64, "num_heads": 2, "num_kv_heads": 1, "num_encoder_layers": 2,
-                     "num_decoder_layers": 2, "vocab_size": 300, "max_enc_len": 64, "max_dec_len": 32,
-                     "no_feedforward": "True", "rope_theta": 10000.0}, 23, 30)
+                     "num_decoder_layers": 2, "vocab_size": 300, "max_enc_len": 80, "max_dec_len": 32,
+                     "no_feedforward": "True", "rope_theta": 10000.0}, 70, 30)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,12 @@ def quantise_embedding(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.clip(np.rint(table / scale[:, None]), -127, 127).astype(np.int8), scale
 
 
+def to_bf16(x: np.ndarray) -> np.ndarray:
+    """float32 rounded (half to even) to the values that bfloat16 has."""
+    bits = x.astype(np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000).view(np.float32)
+
+
 def pack_codes(codes: np.ndarray) -> np.ndarray:
     """int8 [in, out] -> uint8 [in/2, out]: row 2p in the low nibble, row 2p+1 in the high one."""
     low, high = codes[0::2].view(np.uint8) & 15, codes[1::2].view(np.uint8) & 15
@@ -275,7 +281,8 @@ class Model:
         empty = np.zeros((0, self.kv_heads, self.head), np.float32)
         cache = [(empty, empty)] * self.decoder_layers
         if tools is None:
-            return DecoderState(query.cross, query.states, None, cache)
+            memory = query.cross if self.numeric == "exact" else [(to_bf16(k), to_bf16(v)) for k, v in query.cross]
+            return DecoderState(memory, query.states, None, cache)
         memory = [(np.concatenate([qk, tk]), np.concatenate([qv, tv]))
                   for (qk, qv), (tk, tv) in zip(query.cross, tools.cross)]
         keys = np.concatenate([query.pointer_keys, tools.pointer_keys, self.vectors["pointer.end"][None]])

@@ -324,6 +324,27 @@ static void tables_bf16(const tb_kernels *k)
     CHECK(y[0] == 1.0f + 20.0f - 200.0f);
 }
 
+/* All bfloat16 numbers, in pieces of odd lengths; one more float stays untouched. */
+static void widens(const tb_kernels *k)
+{
+    uint16_t from[131];
+    float to[132];
+    for (uint32_t first = 0, n = 1; first <= 0xffff; first += n, n = n % 130 + 2) {
+        n = n < 0x10000 - first ? n : 0x10000 - first;
+        for (uint32_t i = 0; i < n; i++)
+            from[i] = (uint16_t)(first + i);
+        to[n] = 7.0f;
+        k->widen(from, n, to);
+        bool good = to[n] == 7.0f;
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t bits;
+            memcpy(&bits, to + i, sizeof bits);
+            good &= bits == (first + i) << 16;
+        }
+        CHECK(good);
+    }
+}
+
 static void selection(void)
 {
     tb_error err = {0};
@@ -352,6 +373,7 @@ int main(void)
         attention(k);
         exponentials(k);
         tables_bf16(k);
+        widens(k);
     }
     return test_end();
 }

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-enum { MEMORY = 8 << 20, MOST_SEGMENTS = 8, MOST_ROWS = 64 };
+enum { MEMORY = 8 << 20, MOST_SEGMENTS = 8, MOST_ROWS = 80 };
 static uint8_t arena_memory[MEMORY], scratch_memory[MEMORY];
 static tb_arena arena, scratch;
 
@@ -285,7 +285,7 @@ static void refuses_arguments(void)
 /* Loads, encodes and decodes the recorded case; with `check`, compares. Returns the logits. */
 static float *run_needle1(const tb_kernels *kernels, tb_numeric numeric, bool check)
 {
-    static float logits[16][300], want[64 * 64];
+    static float logits[16][300], want[80 * 64];
     size_t size, steps = 0;
     char *data = test_read_file("tests/c/data/network_needle1.txt", &size), *save = NULL;
     tb_model *m = load("needle1", kernels, numeric);
@@ -301,11 +301,11 @@ static float *run_needle1(const tb_kernels *kernels, tb_numeric numeric, bool ch
             s = encode(m, &in, NULL, in.rows, NULL, 0, false);
             d = tb_decoder_start(m, list, 1, 16, &arena, &err);
         } else if (strncmp(line, "encoder ", 8) == 0 && numeric == TB_EXACT) {
-            encoder = distance(s.states, want, read_floats(line + 8, want, 64 * 64));
+            encoder = distance(s.states, want, read_floats(line + 8, want, 80 * 64));
         } else if (sscanf(line, "step %u", &id) == 1) {
             CHECK(tb_decoder_token(d, id, &err) && tb_decoder_logits(d, logits[steps++], &err));
         } else if (strncmp(line, numeric == TB_EXACT ? "exact" : "fast ", 5) == 0) {
-            CHECK_INT(read_floats(line + 5, want, 64 * 64), 300);
+            CHECK_INT(read_floats(line + 5, want, 80 * 64), 300);
             worst = fmax(worst, distance(logits[steps - 1], want, 300));
         }
     }

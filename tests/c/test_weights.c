@@ -86,7 +86,7 @@ static void good_files(void)
     CHECK(c.rope_theta == 10000.0f);
     CHECK_INT(open_copy(n.bytes, n.size, &c).status, TB_OK);
     CHECK_INT(c.format, TB_NEEDLE1);
-    CHECK_INT(c.max_encoder, 64);
+    CHECK_INT(c.max_encoder, 80);
     CHECK_INT(c.max_decoder, 32);
     CHECK(!c.feed_forward);
     free(t.bytes);
