@@ -255,9 +255,9 @@ class Generator:
         listed = sorted({t.tool.domain for t in tools})
         u = r.random()
         kind = 'none'
-        if near_miss is True or near_miss is None and u < 0.36:
+        if near_miss is True or near_miss is None and u < 0.42:
             kind, text = 'near_miss', self._foreign([t for d in listed for t in self.by_domain[d].tools], tools)
-        elif u < 0.58:
+        elif u < 0.60:
             text = self._foreign([t for t in r.sample(self.tools, 40) if t.domain not in listed], tools)
         elif u < 0.80:
             text = r.choice(self.by_domain[r.choice(listed)].no_tool)
@@ -305,14 +305,14 @@ class Generator:
         tools = self.tool_list(count, kind)
         self.used.clear()
         requests: list[dict] = []
-        none_share = 0.25 if len(tools) == 1 else 0.16
+        none_share = 0.25 if len(tools) == 1 else 0.18
         while len(requests) < size:
             u = r.random()
             if u < none_share:
                 got = self.no_call(tools)
             else:
                 v = r.random()
-                got = self.request(tools, 1 if v < 0.70 else 2 if v < 0.88 else 3 if v < 0.96 else 4)
+                got = self.request(tools, 1 if v < 0.62 else 2 if v < 0.86 else 3 if v < 0.95 else 4)
             if got:
                 requests.append(got)
         return {'kind': kind, 'tools': [t.definition for t in tools], 'requests': requests}
