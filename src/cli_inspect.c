@@ -145,7 +145,7 @@ int cli_forward(const cli_options *options)
 
 int cli_inspect(const cli_options *o)
 {
-    static const char *const DTYPES[] = {"F32", "F16", "BF16", "I8", "I4"};
+    static const char *const DTYPES[] = {"F32", "F16", "BF16", "I4"};
     tb_error err = {0};
     cli_session session = {0};
     tb_weights weights;

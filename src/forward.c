@@ -205,11 +205,12 @@ static void embed(const tb_model *m, uint32_t id, unsigned case_class, float *x)
 {
     size_t d = m->config.d_model;
     if (m->config.format == TB_THIMBLE1) {
-        const uint8_t *row = m->embedding + (size_t)id * d;
-        const float *addend = m->classes + case_class * d;
-        float scale = m->embedding_scale[id];
-        for (size_t i = 0; i < d; i++)
-            x[i] = (float)(int8_t)row[i] * scale * m->embedding_factor + addend[i];
+        const uint8_t *row = m->embedding + (size_t)id * (d / 2);
+        const float *addend = m->classes + case_class * d, *scale = m->embedding_scale + (size_t)id * (d / TB_GROUP);
+        for (size_t i = 0; i < d; i++) {
+            int code = row[i / 2] >> (i % 2 * 4) & 15;
+            x[i] = (float)(code < 8 ? code : code - 16) * scale[i / TB_GROUP] * m->embedding_factor + addend[i];
+        }
     } else {
         const uint8_t *row = m->embedding + (size_t)id * d * 2;
         for (size_t i = 0; i < d; i++) {

@@ -150,13 +150,13 @@ static bool thimble1_parts(loader *l)
 {
     tb_model *m = l->m;
     size_t d = m->config.d_model, vocab = m->config.vocab_size;
-    const tb_tensor *table = tb_weights_get(&l->w, "embedding", TB_I8, vocab, d, l->err);
+    const tb_tensor *table = tb_weights_get(&l->w, "embedding", TB_I4, vocab, d / 2, l->err);
     name pointer = {"", 0};
     if (table == NULL)
         return false;
     m->embedding = table->data;
     add(&pointer, "pointer");
-    return floats(l, "embedding.scale", 1, vocab, &m->embedding_scale) &&
+    return floats(l, "embedding.scale", vocab, d / TB_GROUP, &m->embedding_scale) &&
            floats(l, "case", 3, d, &m->classes) && floats(l, "pointer.start", 1, d, &m->pointer_start) &&
            floats(l, "pointer.end", 1, d, &m->pointer_end) &&
            floats(l, "pointer.kind", TB_KINDS, d, &m->pointer_kind) &&
@@ -179,7 +179,8 @@ static bool needle1_parts(loader *l)
             return tb_fail(l->err, TB_E_FORMAT, "tensor embedding: number %zu is not finite", i / 2);
     memcpy(copy, table->data, table->bytes);
     m->embedding = copy;
-    m->config.name = m->config.calibration = m->config.min_confidence = tb_str_of(""); /* they lie in the file */
+    /* they lie in the file */
+    m->config.name = m->config.calibration = m->config.min_confidence = m->config.none_above = tb_str_of("");
     for (size_t i = 0; i < sizeof retrieval / sizeof *retrieval; i++)
         tb_weights_find(&l->w, retrieval[i]); /* allowed, not used */
     return true;
@@ -292,7 +293,7 @@ size_t tb_model_load_bytes(const uint8_t *file, size_t size, tb_arena *arena, tb
     tb_count_block(&sum, c->d_model, sizeof(float));
     tb_count_block(&sum, c->d_model, sizeof(float));
     if (c->format == TB_THIMBLE1) {
-        tb_count_block(&sum, c->vocab_size, sizeof(float));
+        tb_count_block(&sum, (size_t)c->vocab_size * (c->d_model / TB_GROUP), sizeof(float));
         tb_count_block(&sum, 3 * c->d_model, sizeof(float));
         tb_count_block(&sum, c->d_model, sizeof(float));
         tb_count_block(&sum, c->d_model, sizeof(float));

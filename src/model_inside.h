@@ -36,8 +36,8 @@ struct tb_model {
     uint32_t kv_dim;              /* kv_heads * head_dim */
     bool narrow_cross;            /* cross keys and values in bfloat16: needle1, fast (1,024 rows take 16 MiB in floats) */
 
-    const uint8_t *embedding;     /* (vocab, d): int8 in the file (thimble1) or bfloat16, copied (needle1) */
-    float *embedding_scale;       /* (vocab), thimble1 */
+    const uint8_t *embedding;     /* thimble1: (vocab, d / 2), two codes a byte, in the file; needle1: (vocab, d) bfloat16, copied */
+    float *embedding_scale;       /* (vocab, d / TB_GROUP), thimble1 */
     float *classes;               /* (3, d), thimble1 */
     float embedding_factor;       /* sqrt(d) */
 

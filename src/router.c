@@ -54,15 +54,17 @@ static bool read_number(const char *key, tb_str text, double low, double high, c
     return true;
 }
 
-/* FORMAT.md section 4: an exponent, and a threshold. */
+/* FORMAT.md section 4: an exponent, and two thresholds. */
 static bool read_confidence(tb_router *router, const tb_config *config, tb_error *err)
 {
     router->calibration = 1;
     router->min_confidence = 0;
+    router->none_above = 1;
     return read_number("calibration", config->calibration, 0.1, 10, "0.1..10", &router->calibration,
                        err) &&
            read_number("min_confidence", config->min_confidence, 0, 1, "0..1",
-                       &router->min_confidence, err);
+                       &router->min_confidence, err) &&
+           read_number("none_above", config->none_above, 0, 1, "0..1", &router->none_above, err);
 }
 
 tb_router *tb_router_open(tb_arena *arena, const uint8_t *weights, size_t weights_len,
@@ -290,6 +292,20 @@ static uint32_t best(tb_route *route, float *probability)
     return at;
 }
 
+/* After best() of the first decision: END, where that is allowed and likely enough, or what was best. */
+static uint32_t none_or(const tb_route *route, uint32_t at, float *probability)
+{
+    const tb_grammar *g = route->grammar;
+    for (uint32_t i = 0; i < g->allowed_count; i++) {
+        float none = route->scores[i] * *probability; /* softmax left them as parts of the best one */
+        if (g->allowed[i] == g->end && (double)none > route->router->none_above) {
+            *probability = none;
+            return i;
+        }
+    }
+    return at;
+}
+
 static bool decide(tb_route *route, tb_error *err)
 {
     tb_grammar *g = route->grammar;
@@ -309,6 +325,8 @@ static bool decide(tb_route *route, tb_error *err)
             if (step && !score(route, err))
                 return false;
             at = best(route, &route->probability[step]);
+            if (!step)
+                at = none_or(route, at, &route->probability[step]);
         }
         route->steps[step] = g->allowed[at];
         if (!tb_grammar_choose(g, g->allowed[at]))

@@ -11,6 +11,7 @@ struct tb_router {
     uint64_t fingerprint; /* of the weight file */
     double calibration;   /* exponent that makes a product of probabilities a confidence */
     double min_confidence; /* below which the model's makers advise to make no call */
+    double none_above;    /* no call is made where "none fits" is likelier than this, be a tool likelier still */
 };
 
 struct tb_list {

@@ -3,7 +3,7 @@
  *     tb_tokenizer t;
  *     tb_token tokens[320];
  *     size_t count;
- *     tb_tokenizer_open(vocab, TB_THIMBLE1, 8192, arena, &t, err);
+ *     tb_tokenizer_open(vocab, TB_THIMBLE1, 14336, arena, &t, err);
  *     tb_tokenize(&t, text, tokens, 320, &count, scratch, err);
  *     if (count > 320) ...                                           // only 320 were written
  *

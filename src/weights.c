@@ -144,13 +144,13 @@ static bool read_number(cursor *c, const char *where, uint64_t *out)
 /* The entries we know; the rest of the metadata is for people. */
 enum {
     FORMAT, D_MODEL, HEADS, KV_HEADS, ENCODER_LAYERS, DECODER_LAYERS, VOCAB, MAX_ENC, MAX_SEQ, MAX_DEC,
-    FFN_DIM, NO_FFN, ACTIVATION, ROPE_THETA, NAME, CALIBRATION, MIN_CONFIDENCE, KEYS
+    FFN_DIM, NO_FFN, ACTIVATION, ROPE_THETA, NAME, CALIBRATION, MIN_CONFIDENCE, NONE_ABOVE, KEYS
 };
 
 static const char *const KEY_NAMES[KEYS] = {
     "format", "d_model", "num_heads", "num_kv_heads", "num_encoder_layers", "num_decoder_layers",
     "vocab_size", "max_enc_len", "max_seq_len", "max_dec_len", "ffn_dim", "no_feedforward",
-    "activation", "rope_theta", "name", "calibration", "min_confidence"};
+    "activation", "rope_theta", "name", "calibration", "min_confidence", "none_above"};
 
 typedef struct {
     tb_str value[KEYS]; /* ptr NULL: not given */
@@ -288,13 +288,14 @@ static bool read_config(const metadata *m, tb_config *c, tb_error *err)
     c->name = m->value[NAME];
     c->calibration = m->value[CALIBRATION];
     c->min_confidence = m->value[MIN_CONFIDENCE];
+    c->none_above = m->value[NONE_ABOVE];
     return true;
 }
 
 /* ---- tensors -------------------------------------------------------------------------------- */
 
-static const char *const DTYPE_NAMES[] = {"F32", "F16", "BF16", "I8", "I4"};
-static const size_t DTYPE_SIZES[] = {4, 2, 2, 1, 1};
+static const char *const DTYPE_NAMES[] = {"F32", "F16", "BF16", "I4"};
+static const size_t DTYPE_SIZES[] = {4, 2, 2, 1};
 
 static bool read_dtype(cursor *c, tb_tensor *t)
 {
@@ -306,7 +307,7 @@ static bool read_dtype(cursor *c, tb_tensor *t)
             t->dtype = (tb_dtype)i;
             return true;
         }
-    return tb_fail(c->err, TB_E_FORMAT, "tensor %.*s: expected dtype F32, F16, BF16, I8 or I4, found %.*s",
+    return tb_fail(c->err, TB_E_FORMAT, "tensor %.*s: expected dtype F32, F16, BF16 or I4, found %.*s",
                    (int)t->name.len, t->name.ptr, shown(s), s.ptr);
 }
 

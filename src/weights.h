@@ -38,9 +38,10 @@ typedef struct {
     tb_str name;             /* "" if not given */
     tb_str calibration;      /* "" if not given; text, JSON escapes undone */
     tb_str min_confidence;   /* the same */
+    tb_str none_above;       /* the same */
 } tb_config;
 
-typedef enum { TB_F32, TB_F16, TB_BF16, TB_I8, TB_I4 } tb_dtype;
+typedef enum { TB_F32, TB_F16, TB_BF16, TB_I4 } tb_dtype;
 
 typedef struct {
     tb_str name;

@@ -38,11 +38,9 @@ def quantise_matrix(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def quantise_embedding(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """[V, d] float32 -> codes int8 [V, d] and scales float32 [V] (1 for an all-zero row)."""
-    table = table.astype(np.float32)
-    scale = np.abs(table).max(1) / np.float32(127)
-    scale = np.where(scale > 0, scale, np.float32(1)).astype(np.float32)
-    return np.clip(np.rint(table / scale[:, None]), -127, 127).astype(np.int8), scale
+    """[V, d] float32 -> codes int8 [V, d] in -7..7 and scales float16 [V, d/32]: groups lie along a token's row."""
+    codes, scale = quantise_matrix(table.T)
+    return codes.T, scale.T
 
 
 def to_bf16(x: np.ndarray) -> np.ndarray:
@@ -162,14 +160,15 @@ class Model:
                 if matrix.codes is None:
                     model.matrices[name] = Matrix.from_codes(*quantise_matrix(matrix.weight))
             codes, scale = quantise_embedding(model.vectors["embedding"])
-            model.vectors["embedding"] = codes.astype(np.float32) * scale[:, None]
+            model.vectors["embedding"] = codes.astype(np.float32) * np.repeat(scale.astype(np.float32), GROUP, 1)
         return model
 
     def _add(self, name: str, array: np.ndarray, tensors: dict[str, np.ndarray]) -> None:
         if name.endswith(".scale"):
             return
-        if name == "embedding" and array.dtype == np.int8:
-            self.vectors[name] = array.astype(np.float32) * tensors["embedding.scale"][:, None]
+        if name == "embedding" and array.dtype == np.uint8:
+            scale = tensors["embedding.scale"].astype(np.float32)
+            self.vectors[name] = unpack_codes(array.T).T.astype(np.float32) * np.repeat(scale, GROUP, 1)
         elif array.dtype == np.uint8:
             self.matrices[name] = Matrix.from_codes(unpack_codes(array), tensors[name + ".scale"])
         elif name.rsplit(".", 1)[-1] in ("wq", "wk", "wv", "wo"):

@@ -38,6 +38,7 @@ class Reference:
         self.model = Model.load(model_file, numeric, quantise)
         self.tokenizer = Tokenizer(str(tokenizer_file))
         self.builder = SegmentBuilder(self.tokenizer)
+        self.none_above = float(self.model.metadata.get("none_above", 1))
 
     def prepare(self, tools: list[Any], lenient: bool = False) -> Prepared:
         segments = [self.builder.tool(t) for t in normalise(tools, lenient)]
@@ -55,7 +56,8 @@ class Reference:
             if len(grammar.allowed) == 1:
                 position = grammar.allowed[0]
             else:
-                position = self._decide(self.model.score(state), grammar.allowed, answer)
+                end = None if answer.steps else grammar.end
+                position = self._decide(self.model.score(state), grammar.allowed, end, answer)
             answer.steps.append(-1 if position == grammar.end else position)
             grammar.choose(position)
         answer.calls = grammar.result()
@@ -75,11 +77,19 @@ class Reference:
         rows = [r for i in chosen for r in range(first_rows[i], first_rows[i + 1])]
         return Prepared([prepared.segments[i] for i in chosen], prepared.encoded.part(rows))
 
-    @staticmethod
-    def _decide(scores: np.ndarray, allowed: list[int], answer: Answer) -> int:
-        """The best of the allowed positions; the first on ties."""
+    def _decide(self, scores: np.ndarray, allowed: list[int], end: int | None, answer: Answer) -> int:
+        """The best of the allowed positions; the first on ties. `end`: of the first decision, which is END, no call, where
+        that is likelier than none_above."""
         s = scores[allowed].astype(np.float64)
         best = int(s.argmax())
-        answer.confidence *= float(1 / np.exp(s - s[best]).sum())
-        answer.margins.append(float(s[best] - np.partition(s, -2)[-2]))
+        likely = np.exp(s - s[best])
+        likely /= likely.sum()
+        margin = float(s[best] - np.partition(s, -2)[-2])
+        if end in allowed and self.none_above < 1:
+            none = float(likely[allowed.index(end)])
+            margin = min(margin, abs(none - self.none_above)) if none <= self.none_above else none - self.none_above
+            if none > self.none_above:
+                best = allowed.index(end)
+        answer.confidence *= float(likely[best])
+        answer.margins.append(margin)
         return allowed[best]

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-DTYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "I8": np.dtype("i1"),
-          "I4": np.dtype("u1"), "BF16": np.dtype("<u2")}
-NAMES = {DTYPES["F32"]: "F32", DTYPES["F16"]: "F16", DTYPES["I8"]: "I8", DTYPES["I4"]: "I4"}
+DTYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "I4": np.dtype("u1"), "BF16": np.dtype("<u2")}
+NAMES = {DTYPES["F32"]: "F32", DTYPES["F16"]: "F16", DTYPES["I4"]: "I4"}
 MAX_HEADER = 1 << 20
 
 

@@ -1,10 +1,10 @@
 """Fine-tunes the model for one's own tools; the worked example is FINETUNE.md.
 
-    python3 -m train.finetune MINE.jsonl|CATALOG.json... --start CHECKPOINT --out FOLDER [--minutes 10] [--examples N]
+    python3 -m train.finetune MINE.jsonl|CATALOG.json... --out FOLDER [--minutes 10] [--examples N] [--start FILE]
 
 Run in models/, after `make -C train`. MINE.jsonl: rows {query, tools, calls} (finetune_rows.py); CATALOG.json: data/catalog/SPEC.md.
-CHECKPOINT: weights before quantisation (F32 or F16 SafeTensors, FORMAT.md 4). FOLDER gets model.safetensors and vocab.txt and is
-ready for `thimble --model FOLDER`; it is written only when all went well.
+FOLDER gets model.safetensors and vocab.txt and is ready for `thimble --model FOLDER`; it is written only when all went well. It
+starts from the embedded model, or from FILE: another model file, or a checkpoint that thimble-train wrote.
 
 One part of one's own examples is trained together with three parts made anew from the project's catalog, so that the model forgets
 nothing; at a seventh of the first training's rate, which falls to 0, with the weights seen as INT4 throughout. Rows that cannot be
@@ -23,6 +23,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+
+import numpy as np
 
 from data import catalog, synonyms
 from data.generator import Generator
@@ -126,19 +128,16 @@ def pack(work: pathlib.Path, rows: list[Row], domains: list[catalog.Domain], own
 
 # ---- training ----------------------------------------------------------------------------------
 
-def read_start(path: pathlib.Path) -> dict[str, str]:
-    """The metadata of a checkpoint that can be trained on."""
+def read_start(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Weights in float32 to train on, and their metadata."""
     try:
         tensors, metadata = safetensors.read(path)
-        if str(tensors['embedding'].dtype) not in ('float32', 'float16'):
-            raise ValueError('its weights are quantised, as in a model file; training needs the checkpoint')
-        export.export(tensors, metadata)
-        return metadata
+        return export.restore(tensors, metadata), metadata
     except OSError as error:
-        raise FinetuneError('E_START', f'{path}: cannot be read ({error.strerror}); give a checkpoint to start from') from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise FinetuneError('E_START', f'{path}: no thimble1 checkpoint ({error}); give models/tiny/checkpoint.safetensors or '
-                                       'what thimble-train wrote') from None
+        raise FinetuneError('E_START', f'{path}: cannot be read ({error.strerror}); give a model file or a checkpoint') from None
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        raise FinetuneError('E_START', f'{path}: no thimble1 weights ({error}); give a model.safetensors or what thimble-train '
+                                       'wrote') from None
 
 
 def run_trainer(program: pathlib.Path, arguments: list[str], quiet: bool = False) -> str:
@@ -172,7 +171,7 @@ def rate_of(log: str) -> float:
 def train(work: pathlib.Path, args: argparse.Namespace, packed: int, deadline: float) -> None:
     """work/trained.safetensors."""
     synonyms.write_ids(work / 'synonyms.txt')
-    common = ['--init', str(args.start), '--data', str(work / 'own.bin'), str(work / 'replay.bin'),
+    common = ['--init', str(work / 'start.safetensors'), '--data', str(work / 'own.bin'), str(work / 'replay.bin'),
               '--threads', str(args.threads), '--synonyms', str(work / 'synonyms.txt'), *RATES]
     examples = args.examples
     if examples is None:
@@ -207,7 +206,7 @@ def publish(work: pathlib.Path, out: pathlib.Path) -> None:
 
 def finetune(args: argparse.Namespace) -> None:
     began = time.time()
-    metadata = read_start(args.start)
+    start, metadata = read_start(args.start)
     packer = Packer(str(TINY / 'tokenizer.model'))
     rows, domains = read_sources(args.files, packer)
     training, held_back = [r for r in rows if not r.held_back], [r for r in rows if r.held_back]
@@ -218,12 +217,13 @@ def finetune(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix=f'.{args.out.name}.part-', dir=args.out.parent) as folder:
         work = pathlib.Path(folder)
         seconds = 60 * args.minutes * PACKING_SHARE if args.examples is None else math.inf
+        safetensors.write(work / 'start.safetensors', start, metadata)
         own = pack(work, training, domains, wanted, seconds, packer)
         train(work, args, own * (1 + REPLAY_PARTS), began + 60 * args.minutes)
         export_model(work / 'trained.safetensors', work / 'model.safetensors', args.out.name)
         shutil.copyfile(TINY / 'vocab.txt', work / 'vocab.txt')
         if held_back:
-            export_model(args.start, work / 'before.safetensors', metadata.get('name', 'start'))
+            export_model(work / 'start.safetensors', work / 'before.safetensors', metadata.get('name', 'start'))
             print('held-back rows, before\n' + measure(work / 'before.safetensors', held_back))
             print('held-back rows, after\n' + measure(work / 'model.safetensors', held_back))
         publish(work, args.out)
@@ -233,7 +233,7 @@ def finetune(args: argparse.Namespace) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description='Fine-tunes the model for your own tools (FINETUNE.md).')
     parser.add_argument('files', nargs='+', type=pathlib.Path, help='.jsonl: rows {query, tools, calls}; .json: a catalog file')
-    parser.add_argument('--start', required=True, type=pathlib.Path, help='checkpoint to start from (F32 or F16)')
+    parser.add_argument('--start', type=pathlib.Path, default=TINY / 'model.safetensors', help='weights to start from (the embedded model)')
     parser.add_argument('--out', required=True, type=pathlib.Path, help='folder for model.safetensors and vocab.txt')
     parser.add_argument('--minutes', type=float, default=10, help='about how long all of it may take (10)')
     parser.add_argument('--examples', type=int, help='train on so many examples, replay among them, whatever the time')

@@ -127,7 +127,7 @@ void model_set_value(Model *m, int tensor, int row0, int rows, bool quantise) {
     if (quantise && t->kind == MATRIX)
         fake_int4(m->master + at, m->value + at, rows, t->columns);
     else if (quantise && t->kind == EMBEDDING)
-        fake_int8(m->master + at, m->value + at, rows, t->columns);
+        fake_int4_rows(m->master + at, m->value + at, rows, t->columns);
     else
         memcpy(m->value + at, m->master + at, (size_t)rows * (size_t)t->columns * sizeof(real));
 }

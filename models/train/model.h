@@ -32,7 +32,7 @@ typedef enum {
     VECTOR,
     MATRIX,
     EMBEDDING
-} TensorKind; /* MATRIX: Muon, INT4; EMBEDDING: AdamW, INT8; VECTOR: AdamW, as it is */
+} TensorKind; /* MATRIX: Muon, INT4; EMBEDDING: AdamW, INT4 along rows; VECTOR: AdamW, as it is */
 
 typedef struct {
     char name[96];

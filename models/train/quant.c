@@ -33,17 +33,16 @@ void fake_int4(const real *w, real *out, int rows, int columns) {
         }
 }
 
-void fake_int8(const real *w, real *out, int rows, int columns) {
-    for (int i = 0; i < rows; i++) {
-        const real *a = w + (size_t)i * (size_t)columns;
-        real *o = out + (size_t)i * (size_t)columns;
+void fake_int4_rows(const real *w, real *out, int rows, int columns) {
+    enum { GROUP = 32 };
+    for (size_t at = 0; at < (size_t)rows * (size_t)columns; at += GROUP) {
         float top = 0;
-        for (int j = 0; j < columns; j++) {
-            float x = fabsf((float)a[j]);
-            top = x > top ? x : top;
-        }
-        float scale = top > 0 ? top / 127.0f : 1.0f;
-        for (int j = 0; j < columns; j++)
-            o[j] = (real)(code_of((float)a[j], scale, 127.0f) * scale);
+        for (size_t j = at; j < at + GROUP; j++)
+            top = fabsf((float)w[j]) > top ? fabsf((float)w[j]) : top;
+        float scale = (float)(_Float16)(top / 7.0f);
+        if (scale < 0x1p-14f)
+            scale = 0x1p-14f;
+        for (size_t j = at; j < at + GROUP; j++)
+            out[j] = (real)(code_of((float)w[j], scale, 7.0f) * scale);
     }
 }

@@ -8,7 +8,7 @@
 /* INT4 in groups of 32 rows per column of w[rows][columns]: scale = f16(max|w| / 7), at least
  * 2^-14; codes -7..7. */
 void fake_int4(const real *w, real *out, int rows, int columns);
-/* INT8, one scale per row: max|w| / 127. */
-void fake_int8(const real *w, real *out, int rows, int columns);
+/* The same with groups of 32 columns of a row: the embedding. */
+void fake_int4_rows(const real *w, real *out, int rows, int columns);
 
 #endif

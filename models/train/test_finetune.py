@@ -14,7 +14,7 @@ from unittest import mock
 from data import catalog, public
 from data.generator import Generator
 from data.pack import Packer
-from thimble import schema
+from thimble import export, safetensors, schema
 from train import finetune
 from train.finetune_rows import FinetuneError, Groups, ground, ground_rows, read_rows
 
@@ -162,18 +162,25 @@ class TestProgram(Folder):
         mine = self.file(nine_rows())
         model = finetune.TINY / 'model.safetensors'
         rubbish = self.file(struct.pack('<Q', 1 << 40) + b'{}', 'rubbish.safetensors')
-        for start, text in ((model, 'quantised'), (rubbish, 'E_START'), (self.folder / 'none', 'E_START')):
+        cut = self.file(model.read_bytes()[:-1], 'cut.safetensors')
+        for start in (rubbish, cut, self.folder / 'none'):
             code, error = self.run_main(mine, '--start', start, '--out', out)
             self.assertEqual(code, 1)
-            self.assertIn(text, error)
-        with mock.patch('train.finetune.read_start', return_value={}):
-            code, error = self.run_main(self.file(nine_rows()[:5], 'few.jsonl'), '--start', model, '--out', out)
-            self.assertIn('E_NO_ROWS', error)
-            with mock.patch('train.finetune.LEAST_OWN', 16):
-                code, error = self.run_main(mine, '--start', model, '--out', out, '--examples', 32, '--trainer', self.folder / 'none')
-            self.assertIn('E_TRAINER', error)
+            self.assertIn('E_START', error)
+        code, error = self.run_main(self.file(nine_rows()[:5], 'few.jsonl'), '--out', out)
+        self.assertIn('E_NO_ROWS', error)
+        with mock.patch('train.finetune.LEAST_OWN', 16):
+            code, error = self.run_main(mine, '--out', out, '--examples', 32, '--trainer', self.folder / 'none')
+        self.assertIn('E_TRAINER', error)
         self.assertEqual(code, 1)
         self.assertFalse([p.name for p in self.folder.iterdir() if 'out' in p.name])
+
+    def test_a_model_file_gives_weights_that_export_to_the_same_file(self):
+        model = finetune.TINY / 'model.safetensors'
+        tensors, metadata = finetune.read_start(model)
+        self.assertEqual({str(t.dtype) for t in tensors.values()}, {'float32'})
+        safetensors.write(self.folder / 'again', export.export(tensors, metadata), metadata)
+        self.assertEqual((self.folder / 'again').read_bytes(), model.read_bytes())
 
     def test_pack_three_parts_replay_to_one_own(self):
         packer = Packer(TOKENIZER)

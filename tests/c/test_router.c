@@ -323,6 +323,40 @@ static void options(void)
     fixture_close(&f);
 }
 
+/* Writes another number of the same length over the metadata's none_above. */
+static void set_none_above(fixture *f, const char *text)
+{
+    static const char key[] = "\"none_above\":\"";
+    for (size_t i = 0; i + sizeof key + strlen(text) < f->weights_len; i++)
+        if (!memcmp(f->weights + i, key, sizeof key - 1)) {
+            memcpy(f->weights + i + sizeof key - 1, text, strlen(text));
+            return;
+        }
+    CHECK(!"none_above is not in the metadata");
+}
+
+static void makes_no_call_above_the_threshold(void)
+{
+    fixture f;
+    const char *request = "turn on the lights in the hall";
+    fixture_open(&f, NULL);
+    set_none_above(&f, "0.0");
+    CHECK_INT(open_with(&f, NULL, TB_FAST), TB_OK);
+    prepare_home(&f);
+    CHECK_INT(route_bytes(&f, request, strlen(request), &(tb_route_options){0}), TB_OK);
+    CHECK(strstr(f.answer, "\"calls\":[],\"abstained\":true") != NULL);
+    CHECK_INT(route_bytes(&f, request, strlen(request), &(tb_route_options){.tool_choice = TB_CHOICE_REQUIRED}), TB_OK);
+    CHECK(strstr(f.answer, "\"calls\":[]") == NULL); /* END is not allowed then */
+    set_none_above(&f, "1.0");
+    CHECK_INT(open_with(&f, NULL, TB_FAST), TB_OK);
+    prepare_home(&f);
+    CHECK_INT(route_bytes(&f, request, strlen(request), &(tb_route_options){0}), TB_OK);
+    CHECK(strstr(f.answer, "\"calls\":[]") == NULL);
+    set_none_above(&f, "1.1");
+    CHECK_INT(open_with(&f, NULL, TB_FAST), TB_E_FORMAT);
+    fixture_close(&f);
+}
+
 static void ranks(void)
 {
     fixture f;
@@ -457,6 +491,7 @@ int main(void)
     RUN(bad_tools);
     RUN(bad_requests);
     RUN(options);
+    RUN(makes_no_call_above_the_threshold);
     RUN(ranks);
     RUN(bad_weights);
     RUN(long_lists);

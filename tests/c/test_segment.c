@@ -4,7 +4,7 @@
 
 #include "../../src/segment.h"
 
-enum { VOCABULARY = 8192, ROOM = 32 << 20 };
+enum { VOCABULARY = 14336, ROOM = 32 << 20 };
 
 typedef struct {
     tb_tokenizer tokenizer;

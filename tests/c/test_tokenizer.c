@@ -26,7 +26,7 @@ static tb_tokenizer open_vocab(const char *path, tb_format format, uint32_t size
 
 static tb_tokenizer tiny(void)
 {
-    return open_vocab("models/tiny/vocab.txt", TB_THIMBLE1, 8192);
+    return open_vocab("models/tiny/vocab.txt", TB_THIMBLE1, 14336);
 }
 
 static tb_tokenizer needle(void)

@@ -96,7 +96,7 @@ static void good_files(void)
 static void defaults(void)
 {
     tb_config c = {0};
-    file f = from_header("{\"x\":{\"dtype\":\"I8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1);
+    file f = from_header("{\"x\":{\"dtype\":\"I4\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1);
     CHECK_INT(open_copy(f.bytes, f.size, &c).status, TB_OK);
     CHECK_INT(c.format, TB_NEEDLE1);
     CHECK_INT(c.d_model, 512);
@@ -158,10 +158,10 @@ static void altered_headers(void)
     refuse_header("{\"x\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "twice");
     refuse_header("{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"y\":1}}", 4, "unknown key");
     refuse_header("{\"x\\n\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "plain name");
-    refuse_header("{\"x\":{\"dtype\":\"I8\",\"shape\":[1],\"data_offsets\":[0,1]},"
-                  "\"x\":{\"dtype\":\"I8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2, "tensor x: given twice");
-    refuse_header("{\"x\":{\"dtype\":\"I8\",\"shape\":[1],\"data_offsets\":[0,1]},"
-                  "\"y\":{\"dtype\":\"I8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, "tensor y: expected data_offsets");
+    refuse_header("{\"x\":{\"dtype\":\"I4\",\"shape\":[1],\"data_offsets\":[0,1]},"
+                  "\"x\":{\"dtype\":\"I4\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2, "tensor x: given twice");
+    refuse_header("{\"x\":{\"dtype\":\"I4\",\"shape\":[1],\"data_offsets\":[0,1]},"
+                  "\"y\":{\"dtype\":\"I4\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, "tensor y: expected data_offsets");
 }
 
 static void refuse_metadata(const char *entries, const char *why)
@@ -228,7 +228,7 @@ static void too_many_tensors(void)
 {
     char *header = malloc(400000), *at = header;
     for (int i = 0; i < 4097; i++)
-        at += sprintf(at, "%c\"t%d\":{\"dtype\":\"I8\",\"shape\":[1],\"data_offsets\":[%d,%d]}", i ? ',' : '{', i, i,
+        at += sprintf(at, "%c\"t%d\":{\"dtype\":\"I4\",\"shape\":[1],\"data_offsets\":[%d,%d]}", i ? ',' : '{', i, i,
                       i + 1);
     strcpy(at, "}");
     refuse_header(header, 4097, "more than 4096 tensors");
@@ -253,10 +253,10 @@ static void access(void)
     CHECK(!tb_weights_floats(&w, "encoder_final_norm", 1, 32, gamma, &err));
     CHECK_STR(err.message, "tensor encoder_final_norm: expected shape 1 x 32, found 1 x 64");
     err = none;
-    CHECK(tb_weights_get(&w, "embedding", TB_BF16, 320, 64, &err) == NULL);
-    CHECK_STR(err.message, "tensor embedding: expected dtype BF16, found I8");
+    CHECK(tb_weights_get(&w, "embedding", TB_BF16, 320, 32, &err) == NULL);
+    CHECK_STR(err.message, "tensor embedding: expected dtype BF16, found I4");
     err = none;
-    CHECK(!tb_weights_floats(&w, "embedding", 320, 64, NULL, &err));
+    CHECK(!tb_weights_floats(&w, "embedding", 320, 32, NULL, &err));
     CHECK_INT(err.status, TB_E_FORMAT);
     err = none;
     CHECK(tb_weights_get(&w, "nothing", TB_F32, 1, 1, &err) == NULL);
