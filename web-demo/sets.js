@@ -20,7 +20,7 @@ export const SETS = [
     about: 'These tools really change the page: say it, and the shelf obeys.',
     examples: [
       'dark mode and show only the red ones',
-      'sort by price, cheapest first',
+      'sort by price, lowest first',
       'items under 20',
       'add a red thimble named Rosa',
       'highlight Poppy',

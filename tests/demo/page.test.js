@@ -88,7 +88,7 @@ test('typed requests change the page', async (t) => {
   assert.ok(cheap.length > 0 && cheap.every(({ facts }) => Number(/\$(\d+)/.exec(facts)[1]) <= 20));
 
   await page.click('#shelf-reset');
-  await say(page, 'sort by price, cheapest first');
+  await say(page, 'sort by price, lowest first');
   const prices = (await shelf(page)).map(({ facts }) => Number(/\$(\d+)/.exec(facts)[1]));
   assert.equal(prices.length, 12);
   assert.deepEqual(prices, [...prices].sort((a, b) => a - b));
