@@ -7,7 +7,7 @@ FOLDER gets model.safetensors and vocab.txt and is ready for `thimble --model FO
 starts from the embedded model, or from FILE: another model file, or a checkpoint that thimble-train wrote.
 
 One part of one's own examples is trained together with three parts made anew from the project's catalog, so that the model forgets
-nothing; at a seventh of the first training's rate, which falls to 0, with the weights seen as INT4 throughout. Rows that cannot be
+nothing; at a thirteenth of the first training's rate, which falls to 0, with the weights seen as INT4 throughout. Rows that cannot be
 taught are reported and left out; rows with "split": "dev" are held back, and measured before and after."""
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ EXAMPLES_OF_A_TOOL = 3000          # generated from a catalog file
 LEAST_OWN, LEAST_ROWS = 3000, 8
 PACKING_SHARE, TRAINING_SHARE = 0.4, 0.85    # of the minutes; of those left after packing (the rest: export and measuring)
 PROBE_EXAMPLES = 2400              # trained, and thrown away, to learn how fast this machine is
-MOST_EPOCHS = 3                    # over the packed data
-# A seventh of thimble-train's rates; decay over the whole run; the weights seen as INT4 from the first step on.
-RATES = ('--lr', '0.0003', '--muon-lr', '0.003', '--embedding-lr', '0.0001', '--warmup', '0.05', '--decay', '0.95',
+MOST_EPOCHS = 2                    # over the packed data
+# A thirteenth of thimble-train's rates (the embedding: less); decay over the whole run; the weights seen as INT4 from the first step on.
+RATES = ('--lr', '0.00015', '--muon-lr', '0.0015', '--embedding-lr', '0.00002', '--warmup', '0.05', '--decay', '0.95',
          '--qat-from', '0', '--dropout', '0.1', '--weight-decay', '0.05', '--swap', '0.3')
 SEED = 20000                       # far from the seeds of the first training's chunks (data/pack.py)
 
@@ -184,8 +184,10 @@ def train(work: pathlib.Path, args: argparse.Namespace, packed: int, deadline: f
 
 # ---- result ------------------------------------------------------------------------------------
 
-def export_model(checkpoint: pathlib.Path, out: pathlib.Path, name: str) -> None:
+def export_model(checkpoint: pathlib.Path, out: pathlib.Path, name: str, start: dict[str, str]) -> None:
+    """`start`: metadata of the weights begun with; what the trainer does not know of it (the calibration) is kept."""
     tensors, found = safetensors.read(checkpoint)
+    found = start | found
     metadata = {'format': 'thimble1', 'name': name} | {k: found[k] for k in export.METADATA if k in found}
     safetensors.write(out, export.export(tensors, metadata), metadata)
 
@@ -220,10 +222,10 @@ def finetune(args: argparse.Namespace) -> None:
         safetensors.write(work / 'start.safetensors', start, metadata)
         own = pack(work, training, domains, wanted, seconds, packer)
         train(work, args, own * (1 + REPLAY_PARTS), began + 60 * args.minutes)
-        export_model(work / 'trained.safetensors', work / 'model.safetensors', args.out.name)
+        export_model(work / 'trained.safetensors', work / 'model.safetensors', args.out.name, metadata)
         shutil.copyfile(TINY / 'vocab.txt', work / 'vocab.txt')
         if held_back:
-            export_model(work / 'start.safetensors', work / 'before.safetensors', metadata.get('name', 'start'))
+            export_model(work / 'start.safetensors', work / 'before.safetensors', metadata.get('name', 'start'), metadata)
             print('held-back rows, before\n' + measure(work / 'before.safetensors', held_back))
             print('held-back rows, after\n' + measure(work / 'model.safetensors', held_back))
         publish(work, args.out)
