@@ -1,6 +1,6 @@
 """Training checkpoint -> model file of the engine (FORMAT.md section 4).
 
-    python3 -m thimble.export CHECKPOINT OUT [--name NAME] [--calibration TEXT] [--none-above TEXT]
+    python3 -m thimble.export CHECKPOINT OUT [--name NAME] [--calibration TEXT] [--min-confidence TEXT] [--none-above TEXT]
     python3 -m thimble.export MODEL OUT --restore           a model file -> a checkpoint to train on from
 
 Matrices and the embedding become INT4 with float16 scales, the rest float32. A restored checkpoint has the values that the INT4
@@ -57,6 +57,7 @@ def main() -> None:
     parser.add_argument("out")
     parser.add_argument("--name", default="tiny")
     parser.add_argument("--calibration", help="text for the metadata's `calibration` entry")
+    parser.add_argument("--min-confidence", help="the same for `min_confidence`")
     parser.add_argument("--none-above", help="the same for `none_above`")
     parser.add_argument("--restore", action="store_true", help="the other way: CHECKPOINT is a model file")
     args = parser.parse_args()
@@ -66,10 +67,8 @@ def main() -> None:
         return
     metadata = {"format": "thimble1", "name": args.name}
     metadata |= {key: found[key] for key in METADATA if key in found}
-    if args.calibration:
-        metadata["calibration"] = args.calibration
-    if args.none_above:
-        metadata["none_above"] = args.none_above
+    given = {"calibration": args.calibration, "min_confidence": args.min_confidence, "none_above": args.none_above}
+    metadata |= {key: text for key, text in given.items() if text}
     safetensors.write(args.out, export(tensors, metadata), metadata)
 
 
