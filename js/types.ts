@@ -206,8 +206,8 @@ export interface PrepareOptions {
 export interface RouteOptions extends PrepareOptions {
   /** 1..8, default 8. */
   maxCalls?: number;
-  /** 0..1: an answer less sure than this makes no call and is `abstained`. Default: what the model's card advises; 0 gives out
-   * every answer, for an app that asks its user. Not looked at with a `toolChoice` that demands a call, nor with Needle 1's
+  /** 0..1: an answer less sure than this makes no call and is `abstained`. Default: what the model file advises, `tiny` 0.
+   * What the model refuses by itself stays refused. Not looked at with a `toolChoice` that demands a call, nor with Needle 1's
    * weights. */
   minConfidence?: number;
   /** Needle 1's weights only: most tokens of the answer, 1..511; default 511. */
