@@ -201,14 +201,17 @@ async function load() {
   const { kernels } = await engine.info(simd);
   byId('status').textContent = `Ready in ${seconds} s: ${megabytes(last.loaded)} MB ${from}, engine ${kernels}.`;
   byId('go').disabled = byId('measure').disabled = false;
-  const relaxed = document.querySelector('input[name=simd][value=relaxed]');
-  document.querySelector(`input[name=simd][value=${simd}]`).checked = true;
-  if (simd !== 'relaxed') {
-    relaxed.disabled = true;
-    relaxed.parentElement.title = 'This browser has no relaxed SIMD.';
-  }
+  offerEngines();
   await editor.checkNow();
   keepForOffline();
+}
+
+function offerEngines() {
+  for (const input of document.querySelectorAll('input[name=simd]')) {
+    input.checked = input.value === simd;
+    input.disabled = simd !== 'relaxed' && input.value === 'relaxed';
+    if (input.disabled) input.parentElement.title = 'This browser has no relaxed SIMD.';
+  }
 }
 
 async function keepForOffline() {
@@ -224,7 +227,7 @@ async function keepForOffline() {
 async function forget() {
   await clearCache();
   for (const registration of await navigator.serviceWorker?.getRegistrations() ?? []) await registration.unregister();
-  await caches.delete('thimble-demo');
+  await globalThis.caches?.delete('thimble-demo'); // none without HTTPS
   byId('offline').textContent = 'Removed. This tab still has it in memory until you close it.';
 }
 
@@ -267,9 +270,11 @@ async function medianOf(query, how, runs) {
 async function changeEngine(wanted) {
   try {
     await engine.info(wanted);
+    if (checkedValue('simd') !== wanted) return; // another choice was quicker
     simd = wanted;
     await editor.checkNow();
   } catch (error) {
+    if (checkedValue('simd') !== wanted) return;
     document.querySelector(`input[name=simd][value=${simd}]`).checked = true;
     results.replaceChildren(noteCard('problem', 'That engine is not on this device yet', error.message));
   }

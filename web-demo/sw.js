@@ -40,7 +40,7 @@ async function networkFirst(request, url) {
   const cache = await caches.open(CACHE);
   try {
     const response = await fetch(request);
-    if (response.ok) await cache.put(url, response.clone());
+    if (response.ok) await cache.put(url, response.clone()).catch(() => {}); // no room for a copy: the answer is good all the same
     return response;
   } catch (error) {
     const copy = await cache.match(url);

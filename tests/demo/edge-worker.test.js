@@ -122,6 +122,10 @@ for (const [name, startServer] of [['workerd', startWorkerd], ['Deno', startDeno
       const preflight = await fetch(`${server.url}/route`, { method: 'OPTIONS' });
       assert.equal(preflight.status, 204);
       assert.match(preflight.headers.get('access-control-allow-headers'), /content-type/);
+      const asked = 'authorization, content-type, x-stainless-lang';
+      const openai = await fetch(`${server.url}/v1/chat/completions`, { method: 'OPTIONS', headers: { 'access-control-request-headers': asked } });
+      assert.equal(openai.headers.get('access-control-allow-headers'), asked);
+      assert.match(openai.headers.get('access-control-expose-headers'), /x-thimble-route/);
       assert.deepEqual((await (await fetch(server.url)).json()).limits, { body: 16000, tools: 10, atOnce: 32 });
     });
 

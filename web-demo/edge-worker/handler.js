@@ -35,8 +35,11 @@ function settings(env) {
   };
 }
 
-const cors = (origin) => ({
-  'access-control-allow-origin': origin, 'access-control-allow-methods': 'GET, POST, OPTIONS', 'access-control-allow-headers': 'authorization, content-type',
+/** A preflight gets the headers it asks for: clients add their own (OpenAI's: x-stainless-*), and nothing here reads them. */
+const cors = (request, origin) => ({
+  'access-control-allow-origin': origin, 'access-control-allow-methods': 'GET, POST, OPTIONS',
+  'access-control-allow-headers': request.headers.get('access-control-request-headers') ?? 'authorization, content-type',
+  'access-control-expose-headers': 'x-thimble-route, retry-after',
   'access-control-max-age': '86400', ...(origin === '*' ? {} : { vary: 'origin' }),
 });
 
@@ -164,7 +167,7 @@ export function createHandler({ createRouter }) {
       const message = status === 500 && !error.code ? 'Something went wrong here.' : error.message;
       response = json({ error: { code: error.code ?? 'E_INTERNAL', message, type: status < 500 ? 'invalid_request_error' : 'server_error' } }, status, error.headers ?? {});
     }
-    for (const [name, value] of Object.entries(cors(env.ALLOW_ORIGIN || '*'))) response.headers.set(name, value);
+    for (const [name, value] of Object.entries(cors(request, env.ALLOW_ORIGIN || '*'))) response.headers.set(name, value);
     return response;
   };
 }
