@@ -56,10 +56,18 @@ async function ownBytes(url: string, file: ManifestFile | undefined, fetcher: ty
     if (await sha256(bytes) === file.sha256) return bytes;
     await store!.delete(key);
   }
-  const bytes = new Uint8Array(await (await fetchOk(fetcher, url, 'E_NOT_WASM', { signal })).arrayBuffer());
+  const get = async (init: RequestInit): Promise<Uint8Array<ArrayBuffer>> =>
+    new Uint8Array(await (await fetchOk(fetcher, url, 'E_NOT_WASM', { signal, ...init })).arrayBuffer());
+  let bytes = await get({});
+  if (!file) return bytes;
+  let digest = await sha256(bytes);
+  if (digest && digest !== file.sha256) { // of an earlier version, from an HTTP cache or its service worker?
+    bytes = await get({ cache: 'reload' }).catch(() => bytes);
+    digest = await sha256(bytes);
+  }
   // Another build of the engine than the manifest's may work (the ABI number decides); it is only not kept.
-  if (key && store && await sha256(bytes) === file.sha256) {
-    await store.put(key, new Response(bytes, { headers: { 'content-type': 'application/wasm' } })).catch(() => {});
+  if (digest === file.sha256) {
+    await store?.put(cacheKey(digest), new Response(bytes, { headers: { 'content-type': 'application/wasm' } })).catch(() => {});
   }
   return bytes;
 }
