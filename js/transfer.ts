@@ -86,6 +86,7 @@ export async function download(fetcher: typeof fetch, url: string, receiver: Rec
       if (await pour(response, receiver, signal) || receiver.excess || attempt >= TRIES) return;
     } catch (error) {
       throwIfAborted(signal);
+      if (receiver.at > 0 && (error as RouterError).cause === 416) return; // the server has no more than came
       if (attempt >= TRIES || !worthAnotherTry(error)) throw error;
     }
     await wait(FIRST_WAIT_MS * 2 ** (attempt - 1));

@@ -127,6 +127,16 @@ test('a body that always ends early is E_INTEGRITY with both lengths, and is not
   assert.ok(![...cache.entries.keys()].some((key) => key.endsWith(manifest.parts[0].sha256)));
 });
 
+test('a file that is shorter than the manifest says is fetched again past the HTTP cache; then E_INTEGRITY', async () => {
+  const old = (request, response) => {
+    if (request.headers.range) response.writeHead(416, { 'content-range': 'bytes */1000' }).end();
+    else response.writeHead(200, { 'content-length': 1000 }).end(WEIGHTS.subarray(0, 1000));
+  };
+  await load({ faults: { '/model.bin': first(old, old) } });
+  assert.equal(server.requests.at(-1).headers['cache-control'], 'no-cache');
+  await assert.rejects(load({ faults: { '/model.bin': old } }), refuses('E_INTEGRITY', new RegExp(`${WEIGHTS.length} bytes, got 1000`)));
+});
+
 test('bytes too many are E_INTEGRITY', async () => {
   const long = (request, response, bytes) => response.writeHead(200).end(Buffer.concat([bytes, Buffer.from('x')]));
   await assert.rejects(load({ faults: { '/model.bin': long } }), refuses('E_INTEGRITY', /got more/));
