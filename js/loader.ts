@@ -6,7 +6,7 @@ import { GRAMMARS, type Hooks, type Plan } from './options.js';
 import { findParts } from './parts.js';
 import { cacheKey, warnOnce, type Part, type Platform } from './platform.js';
 import { ProgressMeter } from './progress.js';
-import { download, fetchOk, pour, type Receiver } from './transfer.js';
+import { download, fetchBytes, pour, type Receiver } from './transfer.js';
 import type { CacheLike } from './types.js';
 
 // ---- one file ---------------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ type Bytes = Blob | BufferSource;
 /** Gives every part its length, for which a file behind a bare URL is fetched. */
 async function measure(part: Part, fetcher: typeof fetch, signal: AbortSignal | undefined): Promise<Part> {
   if (part.bytes !== undefined) return part;
-  const source = typeof part.source === 'string' ? await (await fetchOk(fetcher, part.url, 'E_FETCH', { signal })).blob() : part.source as Bytes;
+  const source = typeof part.source === 'string' ? await fetchBytes(fetcher, part.url, 'E_FETCH', { signal }) : part.source as Bytes;
   throwIfAborted(signal);
   return { ...part, source, bytes: source instanceof Blob ? source.size : source.byteLength };
 }
@@ -205,6 +205,16 @@ function manifestFetch(fetcher: typeof fetch, store: CacheLike | null): typeof f
   };
 }
 
+/** What is at a manifest's URL; null if that is no JSON. */
+async function readManifest(url: string, fetcher: typeof fetch, signal: AbortSignal | undefined): Promise<unknown> {
+  const text = new TextDecoder().decode(await fetchBytes(fetcher, url, 'E_FETCH', { signal }));
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
 /** Loads a model into a fresh instance. `compiled`: the module of an earlier load, to be used again.
  * `healed`: cached files that turned out bad are deleted already. */
 export async function load(made: Plan, hooks: Hooks, platform: Platform, compiled?: Compiled, healed = false): Promise<Loaded> {
@@ -215,7 +225,7 @@ export async function load(made: Plan, hooks: Hooks, platform: Platform, compile
   const meter = new ProgressMeter(hooks.onProgress);
   meter.phase('wasm');
   const store = await openStore(made, hooks, platform);
-  const model = await findParts(made, platform, manifestFetch(fetcher, store), signal);
+  const model = await findParts(made, platform, (url) => readManifest(url, manifestFetch(fetcher, store), signal));
   const parts: Part[] = [];
   for (const part of model.parts) parts.push(await measure(part, fetcher, signal));
   if (!compiled) {

@@ -109,6 +109,21 @@ test('a connection that breaks is resumed with Range', async () => {
   assert.match(ranges[1], /^bytes=[1-9]\d*-$/);
 });
 
+test('a connection that breaks in a manifest, or in files without one, is tried again; then E_FETCH', async () => {
+  await load({ faults: { '/manifest.json': first(half, half) } });
+  assert.equal(server.count('/manifest.json'), 3);
+  await load({ weights: `${server.origin}/model.bin`, faults: { '/model.bin': first(half), '/vocab.txt': first(half) } });
+  await assert.rejects(load({ faults: { '/manifest.json': half } }), refuses('E_FETCH', /manifest\.json could not be fetched/));
+  await assert.rejects(load({ weights: `${server.origin}/model.bin`, faults: { '/vocab.txt': half } }), refuses('E_FETCH', /vocab\.txt could not be fetched/));
+});
+
+test('a connection that breaks in the engine is tried again; then E_FETCH', async () => {
+  const wasm = `${server.origin}/engine.wasm`;
+  await load({ wasm, faults: { '/engine.wasm': first(half) } });
+  assert.equal(server.count('/engine.wasm'), 2);
+  await assert.rejects(load({ wasm, faults: { '/engine.wasm': half } }), refuses('E_FETCH', /engine\.wasm could not be fetched/));
+});
+
 test('a server without Range sends all of it again', async () => {
   await load({ faults: { '/model.bin': first(half, (request, response, bytes) => response.writeHead(200).end(bytes)) } });
   assert.equal(server.count('/model.bin'), 2);
