@@ -183,7 +183,7 @@ export class LocalRouter implements Router {
   }
 
   async release(tools: LocalTools): Promise<void> {
-    if (!tools.gone && this.#loaded) await this.#queue.run(() => this.#drop(tools)).catch(() => {});
+    if (!tools.gone && this.#loaded) await this.#queue.run(() => this.#drop(tools), undefined, true).catch(() => {});
   }
 
   async dispose(): Promise<void> {
