@@ -189,16 +189,15 @@ async function openStore(made: Plan, hooks: Hooks, platform: Platform): Promise<
   });
 }
 
+const manifestKey = (url: string): string => `https://thimble.invalid/manifest/${encodeURIComponent(url)}`;
+
 /** A fetch() for the manifest, which has no content address: from the network, or offline the copy of the last time. */
 function manifestFetch(fetcher: typeof fetch, store: CacheLike | null): typeof fetch {
   return async (url, init) => {
-    const key = `https://thimble.invalid/manifest/${encodeURIComponent(String(url))}`;
     try {
-      const response = await fetcher(url, init);
-      if (response.status === 200) await store?.put(key, response.clone()).catch(() => {});
-      return response;
+      return await fetcher(url, init);
     } catch (error) {
-      const hit = await store?.match(key).catch(() => undefined);
+      const hit = await store?.match(manifestKey(String(url))).catch(() => undefined);
       if (!hit) throw error;
       return hit;
     }
@@ -226,6 +225,8 @@ export async function load(made: Plan, hooks: Hooks, platform: Platform, compile
   meter.phase('wasm');
   const store = await openStore(made, hooks, platform);
   const model = await findParts(made, platform, (url) => readManifest(url, manifestFetch(fetcher, store), signal));
+  // Not before it is known to be one: a server may answer with a page.
+  if (model.manifest) await store?.put(manifestKey(made.weights as string), new Response(JSON.stringify(model.manifest))).catch(() => {});
   const parts: Part[] = [];
   for (const part of model.parts) parts.push(await measure(part, fetcher, signal));
   if (!compiled) {

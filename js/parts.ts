@@ -20,6 +20,8 @@ export interface Model {
   parts: Part[];
   /** Unknown where only the file itself tells. */
   format?: string | undefined;
+  /** Where the model was asked for by a manifest's URL. */
+  manifest?: Manifest | undefined;
 }
 
 /** The files of the model: the package's own, a manifest's, or the two that the caller names. `read` gives what is at a
@@ -28,6 +30,7 @@ export async function findParts(made: Pick<Plan, 'weights' | 'vocabulary'>, plat
   const { weights, vocabulary } = made;
   let parts: Part[];
   let format: string | undefined;
+  let manifest: Manifest | undefined;
   if (weights === undefined) {
     parts = platform.embedded();
     format = FORMAT;
@@ -35,8 +38,9 @@ export async function findParts(made: Pick<Plan, 'weights' | 'vocabulary'>, plat
     parts = manifestParts(weights, undefined);
     format = weights.format;
   } else if (typeof weights === 'string' && new URL(weights).pathname.endsWith('.json')) {
-    const manifest = await read(weights);
-    if (!isManifest(manifest)) throw new RouterError('E_FORMAT', `${weights} is no manifest: it has no "parts".`, { url: weights });
+    const found = await read(weights);
+    if (!isManifest(found)) throw new RouterError('E_FORMAT', `${weights} is no manifest: it has no "parts".`, { url: weights });
+    manifest = found;
     parts = manifestParts(manifest, weights);
     format = manifest.format;
   } else {
@@ -44,7 +48,7 @@ export async function findParts(made: Pick<Plan, 'weights' | 'vocabulary'>, plat
     return { parts: [given('weights', weights), given('vocabulary', vocabulary ?? beside!)] };
   }
   if (vocabulary !== undefined) parts = [...parts.filter((part) => part.role === 'weights'), given('vocabulary', vocabulary)];
-  return { parts, format };
+  return { parts, format, manifest };
 }
 
 /** Whether the whole model is in the cache. Never writes. */

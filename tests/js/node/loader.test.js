@@ -101,6 +101,16 @@ test('offline, a manifest URL is answered from the last time', async () => {
   await load({ cache, fetch: () => Promise.reject(new TypeError('offline')) });
 });
 
+test("offline's copy of a manifest is not overwritten by what is none", async () => {
+  const cache = memoryCache();
+  await load({ cache });
+  const page = (request, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<!DOCTYPE html>');
+  await assert.rejects(load({ cache, faults: { '/manifest.json': page } }), refuses('E_FETCH', /HTML/));
+  const other = (request, response) => response.writeHead(200).end('{"parts": [{}]}');
+  await assert.rejects(load({ cache, faults: { '/manifest.json': other } }), refuses('E_FORMAT', /parts\[0\]/));
+  await load({ cache, fetch: () => Promise.reject(new TypeError('offline')) });
+});
+
 test('a connection that breaks is resumed with Range', async () => {
   await load({ faults: { '/model.bin': first(half) } });
   const ranges = server.requests.filter((r) => r.path === '/model.bin').map((r) => r.headers.range);
