@@ -146,7 +146,6 @@ export class LocalRouter implements Router {
       let middle = begin;
       const json = engine.route(list, { query, maxCalls, maxTokens, choice, tool: name, minConfidence }, () => {
         middle = performance.now();
-        throwIfAborted(options.signal);
       });
       return toResult(json, query, maxCalls, middle - begin, performance.now() - middle);
     });
