@@ -29,12 +29,12 @@ const FILES = [
 ];
 
 const TARGET = ['es2022', 'chrome91', 'firefox90', 'safari16.4'];
-/** Bundled each by itself, because people copy them to a server or a page downloads them. The worker is downloaded as it is by
- * a page that has no bundler: without spaces, but with its names, so that a stack can be read. */
+/** Bundled each by itself, because people copy them to a server or a page downloads them. The workers are downloaded as they are
+ * by a page that has no bundler: without spaces, but with their names, so that a stack can be read. */
 const ALONE = [
   { name: 'browser', format: 'esm' },
   { name: 'worker', format: 'esm', minifyWhitespace: true, minifySyntax: true },
-  { name: 'service-worker', format: 'iife' },
+  { name: 'service-worker', format: 'iife', minifyWhitespace: true, minifySyntax: true },
   { name: 'sw', format: 'esm' },
   { name: 'adapters', format: 'esm' },
 ];
@@ -85,7 +85,7 @@ async function bundle(manifest) {
     await build({ ...common, ...how, entryPoints: [source(name)], outfile: join(out, `${name}.js`), target: TARGET });
   }
   await build({
-    ...common, entryPoints: TOGETHER.map(source), outdir: out, splitting: true, chunkNames: 'chunk-[hash]', target: TARGET,
+    ...common, entryPoints: TOGETHER.map(source), outdir: out, splitting: true, chunkNames: 'chunk-[hash]', target: TARGET, minifySyntax: true,
     external: ['node:*', '*.wasm', '*.bin', '*.txt'],
   });
   // Minified for the package's size: nobody reads or bundles the command.

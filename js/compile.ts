@@ -3,7 +3,7 @@ import { RouterError } from './errors.js';
 import { ENGINES, cacheKey, type Platform } from './platform.js';
 import type { Plan } from './options.js';
 import type { CacheLike, ManifestFile } from './types.js';
-import { fetchOk } from './transfer.js';
+import { PAGE_HINT, fetchBytes } from './transfer.js';
 
 /** Modules of one function that only validates with the instructions in question. */
 const HEAD = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10];
@@ -28,7 +28,7 @@ async function compileBytes(bytes: Uint8Array<ArrayBuffer>, url: string): Promis
   if (hex(bytes.subarray(0, 4)) !== '0061736d') {
     const html = bytes[0] === 0x3c;
     throw new RouterError('E_NOT_WASM', `${url} ${html ? 'returned HTML' : 'is not WebAssembly'} (it starts with ${hex(bytes.subarray(0, 4)) || 'nothing'}).`,
-      { url, hint: html ? 'Your server probably answered with index.html; see "Bundlers" in js/README.md.' : 'See "Bundlers" in js/README.md.' });
+      { url, hint: html ? PAGE_HINT : 'See "Bundlers" in js/README.md.' });
   }
   try {
     return await WebAssembly.compile(bytes);
@@ -56,10 +56,16 @@ async function ownBytes(url: string, file: ManifestFile | undefined, fetcher: ty
     if (await sha256(bytes) === file.sha256) return bytes;
     await store!.delete(key);
   }
-  const bytes = new Uint8Array(await (await fetchOk(fetcher, url, 'E_NOT_WASM', { signal })).arrayBuffer());
+  let bytes = await fetchBytes(fetcher, url, 'E_NOT_WASM', { signal });
+  if (!file) return bytes;
+  let digest = await sha256(bytes);
+  if (digest && digest !== file.sha256) { // of an earlier version, from an HTTP cache or its service worker?
+    bytes = await fetchBytes(fetcher, url, 'E_NOT_WASM', { signal, cache: 'reload' }).catch(() => bytes);
+    digest = await sha256(bytes);
+  }
   // Another build of the engine than the manifest's may work (the ABI number decides); it is only not kept.
-  if (key && store && await sha256(bytes) === file.sha256) {
-    await store.put(key, new Response(bytes, { headers: { 'content-type': 'application/wasm' } })).catch(() => {});
+  if (digest === file.sha256) {
+    await store?.put(cacheKey(digest), new Response(bytes, { headers: { 'content-type': 'application/wasm' } })).catch(() => {});
   }
   return bytes;
 }

@@ -28,7 +28,8 @@ async function create(options: RouterOptions, platform: Platform): Promise<Route
 export interface Api {
   /** Loads the engine and a model (by default the one in the package); resolves when both are ready. */
   createRouter(options?: RouterOptions): Promise<Router>;
-  /** Whether the model is in the cache, complete, so that createRouter() needs no download. Never writes. */
+  /** Whether the model's files are in the cache, complete, so that createRouter() need not download them. Never writes.
+   * False also where a manifest cannot be read; createRouter() says why. */
   isCached(options?: CacheOptions): Promise<boolean>;
   /** Removes everything that this package cached. */
   clearCache(): Promise<void>;

@@ -166,7 +166,7 @@ export class Engine {
     this.#run((e) => e.thimble_release(list));
   }
 
-  /** Encodes the query, calls `between` (the place to look at a clock or a signal), decides; the answer as
+  /** Encodes the query, calls `between` (the place to look at a clock), decides; the answer as
    * the engine's JSON text. */
   route(list: number, { query, maxCalls, maxTokens, choice, tool, minConfidence }: Request, between: () => void): string {
     this.#configure(maxTokens);

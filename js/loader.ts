@@ -6,7 +6,7 @@ import { GRAMMARS, type Hooks, type Plan } from './options.js';
 import { findParts } from './parts.js';
 import { cacheKey, warnOnce, type Part, type Platform } from './platform.js';
 import { ProgressMeter } from './progress.js';
-import { download, fetchOk, pour, type Receiver } from './transfer.js';
+import { download, fetchBytes, pour, type Receiver } from './transfer.js';
 import type { CacheLike } from './types.js';
 
 // ---- one file ---------------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ type Bytes = Blob | BufferSource;
 /** Gives every part its length, for which a file behind a bare URL is fetched. */
 async function measure(part: Part, fetcher: typeof fetch, signal: AbortSignal | undefined): Promise<Part> {
   if (part.bytes !== undefined) return part;
-  const source = typeof part.source === 'string' ? await (await fetchOk(fetcher, part.url, 'E_FETCH', { signal })).blob() : part.source as Bytes;
+  const source = typeof part.source === 'string' ? await fetchBytes(fetcher, part.url, 'E_FETCH', { signal }) : part.source as Bytes;
   throwIfAborted(signal);
   return { ...part, source, bytes: source instanceof Blob ? source.size : source.byteLength };
 }
@@ -189,20 +189,29 @@ async function openStore(made: Plan, hooks: Hooks, platform: Platform): Promise<
   });
 }
 
+const manifestKey = (url: string): string => `https://thimble.invalid/manifest/${encodeURIComponent(url)}`;
+
 /** A fetch() for the manifest, which has no content address: from the network, or offline the copy of the last time. */
 function manifestFetch(fetcher: typeof fetch, store: CacheLike | null): typeof fetch {
   return async (url, init) => {
-    const key = `https://thimble.invalid/manifest/${encodeURIComponent(String(url))}`;
     try {
-      const response = await fetcher(url, init);
-      if (response.status === 200) await store?.put(key, response.clone()).catch(() => {});
-      return response;
+      return await fetcher(url, init);
     } catch (error) {
-      const hit = await store?.match(key).catch(() => undefined);
+      const hit = await store?.match(manifestKey(String(url))).catch(() => undefined);
       if (!hit) throw error;
       return hit;
     }
   };
+}
+
+/** What is at a manifest's URL; null if that is no JSON. */
+async function readManifest(url: string, fetcher: typeof fetch, signal: AbortSignal | undefined): Promise<unknown> {
+  const text = new TextDecoder().decode(await fetchBytes(fetcher, url, 'E_FETCH', { signal }));
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 /** Loads a model into a fresh instance. `compiled`: the module of an earlier load, to be used again.
@@ -215,7 +224,9 @@ export async function load(made: Plan, hooks: Hooks, platform: Platform, compile
   const meter = new ProgressMeter(hooks.onProgress);
   meter.phase('wasm');
   const store = await openStore(made, hooks, platform);
-  const model = await findParts(made, platform, manifestFetch(fetcher, store), signal);
+  const model = await findParts(made, platform, (url) => readManifest(url, manifestFetch(fetcher, store), signal));
+  // Not before it is known to be one: a server may answer with a page.
+  if (model.manifest) await store?.put(manifestKey(made.weights as string), new Response(JSON.stringify(model.manifest))).catch(() => {});
   const parts: Part[] = [];
   for (const part of model.parts) parts.push(await measure(part, fetcher, signal));
   if (!compiled) {

@@ -2,7 +2,6 @@
 import { RouterError } from './errors.js';
 import { isManifest, type Fixed, type Hooks, type Plan } from './options.js';
 import { FORMAT, cacheKey, type Part, type Platform } from './platform.js';
-import { fetchOk } from './transfer.js';
 import type { Manifest } from './types.js';
 
 function manifestParts(manifest: Manifest, base: string | undefined): Part[] {
@@ -21,13 +20,17 @@ export interface Model {
   parts: Part[];
   /** Unknown where only the file itself tells. */
   format?: string | undefined;
+  /** Where the model was asked for by a manifest's URL. */
+  manifest?: Manifest | undefined;
 }
 
-/** The files of the model: the package's own, a manifest's, or the two that the caller names. */
-export async function findParts(made: Pick<Plan, 'weights' | 'vocabulary'>, platform: Platform, fetcher: typeof fetch, signal?: AbortSignal): Promise<Model> {
+/** The files of the model: the package's own, a manifest's, or the two that the caller names. `read` gives what is at a
+ * manifest's URL. */
+export async function findParts(made: Pick<Plan, 'weights' | 'vocabulary'>, platform: Platform, read: (url: string) => Promise<unknown>): Promise<Model> {
   const { weights, vocabulary } = made;
   let parts: Part[];
   let format: string | undefined;
+  let manifest: Manifest | undefined;
   if (weights === undefined) {
     parts = platform.embedded();
     format = FORMAT;
@@ -35,8 +38,9 @@ export async function findParts(made: Pick<Plan, 'weights' | 'vocabulary'>, plat
     parts = manifestParts(weights, undefined);
     format = weights.format;
   } else if (typeof weights === 'string' && new URL(weights).pathname.endsWith('.json')) {
-    const manifest: unknown = await (await fetchOk(fetcher, weights, 'E_FETCH', { signal })).json().catch(() => null);
-    if (!isManifest(manifest)) throw new RouterError('E_FORMAT', `${weights} is no manifest: it has no "parts".`, { url: weights });
+    const found = await read(weights);
+    if (!isManifest(found)) throw new RouterError('E_FORMAT', `${weights} is no manifest: it has no "parts".`, { url: weights });
+    manifest = found;
     parts = manifestParts(manifest, weights);
     format = manifest.format;
   } else {
@@ -44,7 +48,7 @@ export async function findParts(made: Pick<Plan, 'weights' | 'vocabulary'>, plat
     return { parts: [given('weights', weights), given('vocabulary', vocabulary ?? beside!)] };
   }
   if (vocabulary !== undefined) parts = [...parts.filter((part) => part.role === 'weights'), given('vocabulary', vocabulary)];
-  return { parts, format };
+  return { parts, format, manifest };
 }
 
 /** Whether the whole model is in the cache. Never writes. */
@@ -52,7 +56,11 @@ export async function cached(made: Plan, hooks: Hooks, platform: Platform): Prom
   if (made.cache === 'none') return false;
   const store = made.cache === 'hook' ? hooks.cache! : await platform.store(false).catch(() => null);
   if (!store) return false;
-  for (const part of (await findParts(made, platform, hooks.fetch ?? platform.fetch, hooks.signal)).parts) {
+  const fetcher = hooks.fetch ?? platform.fetch;
+  // A manifest that cannot be read is createRouter()'s to complain of.
+  const model = await findParts(made, platform, async (url) => (await fetcher(url)).json()).catch(() => null);
+  if (!model) return false;
+  for (const part of model.parts) {
     const hit = part.sha256 && await store.match(cacheKey(part.sha256));
     if (!hit || hit.headers.get('content-length') !== String(part.bytes)) return false;
   }

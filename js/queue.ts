@@ -25,11 +25,12 @@ export class Queue {
   /** rest: what happens before each call. */
   constructor(readonly limit: number, readonly rest: () => Promise<void> = pause) {}
 
-  run<T>(task: () => T | Promise<T>, signal?: AbortSignal): Promise<T> {
+  /** always: also when too many wait; for what gives memory back. */
+  run<T>(task: () => T | Promise<T>, signal?: AbortSignal, always = false): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       throwIfAborted(signal);
       if (this.#closed) throw new RouterError('E_DISPOSED', 'this router was disposed.');
-      if (this.#waiting.length >= this.limit) {
+      if (!always && this.#waiting.length >= this.limit) {
         throw new RouterError('E_BUSY', `${this.limit} calls are waiting already; await some before sending more, or raise maxQueue.`);
       }
       const abort = (): void => {

@@ -7,7 +7,8 @@ import { isPrepared, toolsToJson } from './tools.js';
 import type { PreparedTools, PrepareOptions, RetrieveOptions, RetrieveResult, RouteOptions, Router, RouterInfo, RouteResult, Tools } from './types.js';
 
 class RemoteTools implements PreparedTools {
-  constructor(readonly router: RemoteRouter, readonly channel: Channel, readonly ref: number, readonly count: number) {}
+  count = 0;
+  constructor(readonly router: RemoteRouter, readonly channel: Channel, readonly ref: number) {}
 
   toBytes(): Promise<Uint8Array> {
     return this.channel.call('toBytes', this.ref);
@@ -29,6 +30,8 @@ export class RemoteRouter implements Router {
   #channel: Channel;
   #info!: RouterInfo;
   #disposed = false;
+  /** How many lists have been asked for: their numbers in the worker. */
+  #lists = 0;
 
   private constructor(worker: Worker, own: boolean, hooks: Hooks, platform: Platform) {
     this.#worker = worker;
@@ -96,8 +99,14 @@ export class RemoteRouter implements Router {
 
   async prepare(tools: Tools | Uint8Array, options: PrepareOptions = {}): Promise<PreparedTools<any>> {
     const source = tools instanceof Uint8Array ? tools : toolsToJson(tools);
-    const made = await this.#call<{ ref: number; count: number }>('prepare', { tools: source }, options);
-    return new RemoteTools(this, this.#channel, made.ref, made.count);
+    const list = new RemoteTools(this, this.#channel, ++this.#lists);
+    try {
+      list.count = await this.#call('prepare', { ref: list.ref, tools: source }, options);
+      return list;
+    } catch (error) {
+      void list.dispose(); // an abort may have come too late for the worker: then it has the list
+      throw error;
+    }
   }
 
   async dispose(): Promise<void> {

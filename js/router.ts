@@ -146,7 +146,6 @@ export class LocalRouter implements Router {
       let middle = begin;
       const json = engine.route(list, { query, maxCalls, maxTokens, choice, tool: name, minConfidence }, () => {
         middle = performance.now();
-        throwIfAborted(options.signal);
       });
       return toResult(json, query, maxCalls, middle - begin, performance.now() - middle);
     });
@@ -183,7 +182,7 @@ export class LocalRouter implements Router {
   }
 
   async release(tools: LocalTools): Promise<void> {
-    if (!tools.gone && this.#loaded) await this.#queue.run(() => this.#drop(tools)).catch(() => {});
+    if (!tools.gone && this.#loaded) await this.#queue.run(() => this.#drop(tools), undefined, true).catch(() => {});
   }
 
   async dispose(): Promise<void> {

@@ -32,7 +32,6 @@ function hooksOver(channel: Channel, made: Plan, signal: AbortSignal): Hooks {
 
 export function serve(port: Port, platform: Platform): void {
   let router: LocalRouter | undefined;
-  let next = 1;
   const lists = new Map<number, PreparedTools>();
   const list = (ref: ToolsRef): Tools | PreparedTools => {
     if (typeof ref === 'string') return ref;
@@ -51,10 +50,11 @@ export function serve(port: Port, platform: Platform): void {
     }),
     retrieve: ({ query, tools, options }, signal) => router!.retrieve(query, list(tools), { ...options, signal }),
     embed: ({ text }, signal) => router!.embed(text, { signal }),
-    prepare: async ({ tools, options }, signal) => {
+    prepare: async ({ ref, tools, options }, signal) => {
       const made = await router!.prepare(tools, { ...options, signal });
-      lists.set(next, made);
-      return { ref: next++, count: made.count };
+      if (signal.aborted) await made.dispose(); // the caller has its rejection already, and no list
+      else lists.set(ref, made);
+      return made.count;
     },
     toBytes: (ref) => (list(ref) as PreparedTools).toBytes(),
     release: async (ref) => {

@@ -23,7 +23,8 @@ export function registeredFiles(address: string): WeightFiles {
 /** `files` as sha256 hex -> the response, from the cache or else from the network, verified before it is kept. */
 async function cacheFirst(request: Request, sha256: string): Promise<Response> {
   const cache = await caches.open(CACHE_NAME);
-  const hit = await cache.match(cacheKey(sha256));
+  // 'reload': the page was not content with what it got. After an update, other bytes have the same address.
+  const hit = request.cache !== 'reload' && await cache.match(cacheKey(sha256));
   if (hit) return hit;
   const response = await fetch(request);
   if (response.status !== 200) return response;

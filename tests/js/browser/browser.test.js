@@ -156,6 +156,17 @@ test('a corrupted cache entry is healed', async (t) => {
   assert.equal(await page.evaluate(async (key) => (await (await (await caches.open('thimble')).match(key)).arrayBuffer()).byteLength, KEY), manifest.parts[0].bytes);
 });
 
+test('an engine of another version is asked for once more, past the HTTP cache', async (t) => {
+  const seen = [];
+  const stale = (request, response, bytes) => {
+    seen.push(request.headers['cache-control']);
+    response.writeHead(200, { 'content-type': 'application/wasm' }).end(seen.length === 1 ? bytes.subarray(0, 5000) : bytes);
+  };
+  const page = await open(t, { faults: { '/engine-relaxed.wasm': stale } });
+  assert.deepEqual((await run(page)).call, CALL);
+  assert.deepEqual(seen, [undefined, 'no-cache']);
+});
+
 test('a broken connection is resumed', async (t) => {
   let broken = false;
   const breakOnce = (request, response, bytes) => {

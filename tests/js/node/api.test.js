@@ -179,6 +179,53 @@ test('too many waiting calls are E_BUSY', async (t) => {
   assert.equal(codes[0], undefined);
 });
 
+test('prepared tools are released also while too many calls wait', async (t) => {
+  const router = await open(t, { maxQueue: 2 });
+  const prepared = await router.prepare(TOOLS);
+  const waiting = [router.route(QUERY, TOOLS), router.route(QUERY, TOOLS)];
+  await rejects(router.route(QUERY, TOOLS), 'E_BUSY');
+  await prepared.dispose();
+  await Promise.all(waiting);
+  await rejects(router.route(QUERY, prepared), 'E_DISPOSED');
+});
+
+/** A worker of which every message passes through `relay(message, deliver)` on its way to the caller. */
+async function relayed(relay) {
+  const { MessageChannel, Worker } = await import('node:worker_threads');
+  const worker = new Worker(new URL(dist('node-worker.js')));
+  worker.unref();
+  const postMessage = ({ thimble: outer }) => {
+    const { port1: inner, port2 } = new MessageChannel();
+    outer.on('message', (message) => inner.postMessage(message));
+    inner.on('message', (message) => relay(message, () => outer.postMessage(message)));
+    outer.on('close', () => inner.close());
+    worker.postMessage({ thimble: port2 }, [port2]);
+  };
+  return { postMessage, on() {} };
+}
+
+test('a list whose prepare() was aborted too late for the worker does not stay in its memory', async (t) => {
+  let abort = null;
+  const worker = await relayed((message, deliver) => {
+    abort?.(); // the worker has answered, the caller does not know yet
+    deliver();
+  });
+  const router = await open(t, { worker });
+  const memory = async () => {
+    await router.route(QUERY, TOOLS);
+    return router.info.memoryBytes;
+  };
+  const before = await memory();
+  for (let i = 0; i < 40; i++) {
+    const controller = new AbortController();
+    abort = () => controller.abort();
+    await assert.rejects(router.prepare(TOOLS, { signal: controller.signal }), { name: 'AbortError' });
+    abort = null;
+  }
+  const after = await memory();
+  assert.ok(after - before <= 2 << 20, `${before} -> ${after}`);
+});
+
 test('prepared tools of another router are refused', async (t) => {
   const a = await open(t);
   const b = await open(t);

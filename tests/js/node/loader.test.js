@@ -101,12 +101,37 @@ test('offline, a manifest URL is answered from the last time', async () => {
   await load({ cache, fetch: () => Promise.reject(new TypeError('offline')) });
 });
 
+test("offline's copy of a manifest is not overwritten by what is none", async () => {
+  const cache = memoryCache();
+  await load({ cache });
+  const page = (request, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<!DOCTYPE html>');
+  await assert.rejects(load({ cache, faults: { '/manifest.json': page } }), refuses('E_FETCH', /HTML/));
+  const other = (request, response) => response.writeHead(200).end('{"parts": [{}]}');
+  await assert.rejects(load({ cache, faults: { '/manifest.json': other } }), refuses('E_FORMAT', /parts\[0\]/));
+  await load({ cache, fetch: () => Promise.reject(new TypeError('offline')) });
+});
+
 test('a connection that breaks is resumed with Range', async () => {
   await load({ faults: { '/model.bin': first(half) } });
   const ranges = server.requests.filter((r) => r.path === '/model.bin').map((r) => r.headers.range);
   assert.equal(ranges.length, 2);
   assert.equal(ranges[0], undefined);
   assert.match(ranges[1], /^bytes=[1-9]\d*-$/);
+});
+
+test('a connection that breaks in a manifest, or in files without one, is tried again; then E_FETCH', async () => {
+  await load({ faults: { '/manifest.json': first(half, half) } });
+  assert.equal(server.count('/manifest.json'), 3);
+  await load({ weights: `${server.origin}/model.bin`, faults: { '/model.bin': first(half), '/vocab.txt': first(half) } });
+  await assert.rejects(load({ faults: { '/manifest.json': half } }), refuses('E_FETCH', /manifest\.json could not be fetched/));
+  await assert.rejects(load({ weights: `${server.origin}/model.bin`, faults: { '/vocab.txt': half } }), refuses('E_FETCH', /vocab\.txt could not be fetched/));
+});
+
+test('a connection that breaks in the engine is tried again; then E_FETCH', async () => {
+  const wasm = `${server.origin}/engine.wasm`;
+  await load({ wasm, faults: { '/engine.wasm': first(half) } });
+  assert.equal(server.count('/engine.wasm'), 2);
+  await assert.rejects(load({ wasm, faults: { '/engine.wasm': half } }), refuses('E_FETCH', /engine\.wasm could not be fetched/));
 });
 
 test('a server without Range sends all of it again', async () => {
@@ -125,6 +150,16 @@ test('a body that always ends early is E_INTEGRITY with both lengths, and is not
   const short = (request, response) => response.writeHead(200).end(WEIGHTS.subarray(0, 1000));
   await assert.rejects(load({ cache, faults: { '/model.bin': short } }), refuses('E_INTEGRITY', new RegExp(`${WEIGHTS.length} bytes, got 1000`)));
   assert.ok(![...cache.entries.keys()].some((key) => key.endsWith(manifest.parts[0].sha256)));
+});
+
+test('a file that is shorter than the manifest says is fetched again past the HTTP cache; then E_INTEGRITY', async () => {
+  const old = (request, response) => {
+    if (request.headers.range) response.writeHead(416, { 'content-range': 'bytes */1000' }).end();
+    else response.writeHead(200, { 'content-length': 1000 }).end(WEIGHTS.subarray(0, 1000));
+  };
+  await load({ faults: { '/model.bin': first(old, old) } });
+  assert.equal(server.requests.at(-1).headers['cache-control'], 'no-cache');
+  await assert.rejects(load({ faults: { '/model.bin': old } }), refuses('E_INTEGRITY', new RegExp(`${WEIGHTS.length} bytes, got 1000`)));
 });
 
 test('bytes too many are E_INTEGRITY', async () => {
