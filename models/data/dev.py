@@ -3,7 +3,8 @@ trained), one example a line: {"id", "kind", "query", "tools", "calls"}; string 
 
     python3 -m data.dev [--out data/dev] [--tokenizer tiny/tokenizer.model] [--only list_lengths]
 
-The files in the repository were made before domains3/ joined the catalog and stay as they are, so that figures can be compared.
+The files in the repository were made before domains3/ joined the catalog and stay as they are, so that figures can be compared; only
+their values lost a leading "the" afterwards, where values.split_the takes it away in training.
 
 Kinds: one_tool; few (4-8 tools, half of one domain); near (4-8 of one domain); parallel (2-4 calls); none (no tool fits);
 near_miss (a listed domain's request, its tool not listed); many (16-24 tools); noisy (typing errors, chatter, speech)."""

@@ -9,7 +9,7 @@ import unittest
 
 import sentencepiece
 
-from data import catalog, phrases, public, whole_words
+from data import catalog, phrases, public, values, whole_words
 from data.entities import amounts
 from data.entities.identifiers import vary_digits
 from data.generator import PATH_SEPARATOR, Generator
@@ -41,6 +41,25 @@ class TestCatalog(unittest.TestCase):
         t = catalog._template({'q': 'get a couple of them', 'fixed': {'n': 2}}, p)
         self.assertEqual([(x.text, x.constant) for x in t.parts], [('get ', None), ('a couple', 2), (' of them', None)])
         self.assertIsNone(catalog._template({'q': 'start with it', 'fixed': {'n': 1}}, p))
+
+
+class TestValues(unittest.TestCase):
+    @staticmethod
+    def param(key: str, *texts: str) -> catalog.Param:
+        return catalog._param(key, {'names': [key], 'type': 'string', 'descriptions': ['X'], 'values': list(texts)})
+
+    def test_the_is_no_part_of_a_thing(self):
+        room = self.param('room', 'the big kitchen', 'attic')
+        self.assertEqual(values.split_the(room, 'the big kitchen'), ('the ', 'big kitchen'))
+        self.assertEqual(values.split_the(room, 'The Loft'), ('', 'The Loft'))
+        self.assertEqual(values.split_the(self.param('message', 'the tap drips'), 'the tap drips'), ('', 'the tap drips'))
+        self.assertEqual(values.split_the(self.param('why', 'the bus came half an hour late'), 'the bus'), ('', 'the bus'))
+
+    def test_no_second_the(self):
+        g = Generator(1)
+        room = values.Field(self.param('room', 'the kitchen'), 'room')
+        self.assertEqual(g.values.fill(room, set(), 'light in ', '').pieces, [('the ', None), ('kitchen', 0)])
+        self.assertEqual(g.values.fill(room, set(), 'light in the ', '').pieces, [('kitchen', 0)])
 
 
 class TestGenerator(unittest.TestCase):

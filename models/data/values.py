@@ -18,6 +18,12 @@ _LEADING_ARTICLE = re.compile(r'^(the|my|a|an|our|this|last|next|every) ', re.I)
 _NAME_WORD = re.compile(r'\b[A-Z][a-z]{2,}\b')
 FREE_KEYS = frozenset('''title name label text topic query subject description note message comment content project task item list_name playlist
     keyword keywords term reason product customer client body caption event'''.split())
+# Arguments whose value is wording as it was said; elsewhere a value names a thing, and a "the" before it is no part of it.
+WORDING_KEYS = frozenset('''title name label text note message comment content caption body description query question answer phrase quote
+    lyric reason term keyword keywords alt_text plot premise claim argument statement wording prompt summary subject headline'''.split())
+WORDING_ENTITIES = frozenset('''song artist album movie book tv_show playlist event_title note_text message_text search_text
+    todo_item'''.split())
+WORDING_MEAN_WORDS = 3.2          # values longer than that on average are sentences
 
 
 @dataclass
@@ -90,15 +96,16 @@ class Values:
                 return Filled([(text[0], 0), (text[1], None)], value)
             return Filled([(text, 0)], value)
         if p.type == 'array':
-            items = [str(v) for v in self._items(p)]
-            return self._listed(items)
-        value = self._text(p, field.domain)
-        if not self._reads_well(value, before):
-            return None
+            return self._listed([split_the(p, str(v)) for v in self._items(p)])
+        article, value = split_the(p, self._text(p, field.domain))
+        if not self._reads_well(article + value, before):
+            if not article or not _ARTICLE.search(before):
+                return None
+            article = ''
         core, tail = trim(value)
         if not core or any(c in '\'")]}' for c in tail):
             return None
-        return Filled([(core, 0)] + ([(tail, None)] if tail else []), core)
+        return Filled([(t, item) for t, item in ((article, None), (core, 0), (tail, None)) if t], core)
 
     def _reads_well(self, value: str, before: str) -> bool:
         """No 'on in two weeks', no 'the the airport'."""
@@ -138,17 +145,19 @@ class Values:
             items = items[:r.choice([1, 2, 2, 3, 3, 4, 5])]
         return items
 
-    def _listed(self, items: list[str]) -> Filled | None:
+    def _listed(self, items: list[tuple[str, str]]) -> Filled | None:
+        """items: (article, value)."""
         r = self.rng
-        cores = [trim(i)[0] for i in items]
+        cores = [trim(value)[0] for _, value in items]
         if not all(cores):
             return None
         last = r.choice([' and ', ' and ', ', and ', ' & ', ', ', ' plus ', ' and also '])
         comma = r.choice([', ', ', ', ', ', ' and ', '; '])
         pieces: list[tuple[str, int | None]] = []
         for i, core in enumerate(cores):
-            if i:
-                pieces.append((last if i == len(cores) - 1 else comma, None))
+            between = '' if not i else last if i == len(cores) - 1 else comma
+            if between + items[i][0]:
+                pieces.append((between + items[i][0], None))
             pieces.append((core, i))
         return Filled(pieces, cores)
 
@@ -206,6 +215,17 @@ class Values:
             if u < 0.45 and not 1900 <= value <= 2100:       # those are mostly years
                 return f'{value:,}'
         return plain
+
+
+def split_the(p: Param, value: str) -> tuple[str, str]:
+    """('the ', the rest) if the value begins with a "the" that is no part of it, else ('', value)."""
+    if not value.startswith('the ') or p.key in WORDING_KEYS or p.source == 'entity' and p.data in WORDING_ENTITIES:
+        return '', value
+    if p.source == 'values':
+        texts = [str(t) for v in p.data for t in (v if isinstance(v, list) else [v])]
+        if sum(len(t.split()) for t in texts) > WORDING_MEAN_WORDS * len(texts):
+            return '', value
+    return value[:4], value[4:]
 
 
 def trim(text: str) -> tuple[str, str]:
