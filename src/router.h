@@ -1,10 +1,11 @@
 /* router.h - the engine's front door: a model, a list of tools, a request in; calls out as JSON.
  *
- *     tb_router *router = tb_router_open(&model_arena, weights, n, vocabulary, m, &options, &err);
- *     size_t need = tb_list_size(router, &scratch, tools, tools_len, lenient, &err);
- *     tb_list *list = tb_list_prepare(router, &list_arena, &scratch, tools, tools_len, lenient,
- * &err); tb_route *route = tb_route_begin(router, list, &scratch, request, len, &opts, &err);
- * encodes ok = tb_route_finish(route, &answer, &err); decodes
+ *     size_t model_bytes = tb_router_size(...);             for model_arena
+ *     router = tb_router_open(&model_arena, ...);
+ *     size_t list_bytes = tb_list_size(router, ...);        for list_arena
+ *     list = tb_list_prepare(router, &list_arena, ...);     reads and encodes the tools
+ *     route = tb_route_begin(router, list, &scratch, ...);  encodes the request
+ *     ok = tb_route_finish(route, &answer, &err);           decodes
  *
  * Memory: three kinds of arena, all the caller's. The router's holds the model; weights and
  * vocabulary must stay as they are while the router is used (the embedding is read in place). A

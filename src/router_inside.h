@@ -15,7 +15,7 @@ struct tb_router {
 };
 
 struct tb_list {
-    tb_str text; /* the tools as JSON; names and descriptions lie in it */
+    tb_str text; /* the tools as JSON, for saving */
     bool lenient;
     tb_tools *tools;
     tb_segment *segments; /* (count): token rows and anchors */
@@ -45,7 +45,7 @@ struct tb_route {
     float *probability; /* (TB_MAX_DECISIONS): of each decision; 1 if it was forced */
     int32_t *steps;     /* (TB_MAX_DECISIONS): positions chosen */
     uint32_t forced;
-    bool begun; /* the first step is taken and, unless forced, scored */
+    bool begun; /* the first step is taken and scored */
     bool finished;
 };
 

@@ -55,7 +55,7 @@ bool tb_tokenizer_open(tb_str vocab, tb_format format, uint32_t size, tb_arena *
 
 /* Tokens of `text`: the first `room` go to `tokens`, *count says how many there are. thimble1 reads
  * ASCII capitals as small letters, TAB, LF and CR as spaces and U+2581 as three underscores; offsets
- * and case classes are those of the text as given. needle1 finds `<tool_call>` and `<tools>` in the text. Needs about 64 bytes of
+ * and case classes are those of the text as given. needle1 finds `<tool_call>` and `<tools>` in the text. Needs up to 96 bytes of
  * `scratch` per byte of text and gives them back. TB_E_TOO_LONG above TB_MAX_TEXT. */
 bool tb_tokenize(const tb_tokenizer *t, tb_str text, tb_token *tokens, size_t room, size_t *count,
                  tb_arena *scratch, tb_error *err);

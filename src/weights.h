@@ -35,8 +35,8 @@ typedef struct {
     bool feed_forward;       /* needle1 only; then also: */
     uint32_t ffn_dim;        /* 1..8192; rows of the down projection are padded to a multiple of 32 */
     tb_activation activation;
-    tb_str name;             /* "" if not given */
-    tb_str calibration;      /* "" if not given; text, JSON escapes undone */
+    tb_str name;             /* empty, with a NULL ptr, if not given */
+    tb_str calibration;      /* the same; text, JSON escapes undone */
     tb_str min_confidence;   /* the same */
     tb_str none_above;       /* the same */
 } tb_config;
