@@ -52,7 +52,7 @@ async function ownBytes(url: string, file: ManifestFile | undefined, fetcher: ty
   const key = file && cacheKey(file.sha256);
   const hit = key && await store?.match(key);
   if (hit) {
-    const bytes = new Uint8Array(await hit.arrayBuffer());
+    const bytes = new Uint8Array(await hit.arrayBuffer().catch(() => new ArrayBuffer(0)));
     if (await sha256(bytes) === file.sha256) return bytes;
     await store!.delete(key);
   }

@@ -64,6 +64,9 @@ const isFile = (url: string): boolean => url.startsWith('file:');
 
 type Bytes = Blob | BufferSource;
 
+const viewOf = (bytes: BufferSource): Uint8Array<ArrayBuffer> =>
+  (ArrayBuffer.isView(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : new Uint8Array(bytes));
+
 /** Gives every part its length, for which a file behind a bare URL is fetched. */
 async function measure(part: Part, fetcher: typeof fetch, signal: AbortSignal | undefined): Promise<Part> {
   if (part.bytes !== undefined) return part;
@@ -75,9 +78,7 @@ async function measure(part: Part, fetcher: typeof fetch, signal: AbortSignal | 
 /** What the file's own header says (models/FORMAT.md); a file that is none is left to the engine to refuse. */
 async function formatOf(source: Bytes): Promise<string> {
   const piece = async (from: number, to: number): Promise<ArrayBuffer> => {
-    if (source instanceof Blob) return source.slice(from, to).arrayBuffer();
-    const view = source instanceof ArrayBuffer ? new Uint8Array(source) : new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
-    return view.slice(from, to).buffer;
+    return source instanceof Blob ? source.slice(from, to).arrayBuffer() : viewOf(source).slice(from, to).buffer;
   };
   try {
     const length = new DataView(await piece(0, 8)).getUint32(0, true);
@@ -101,7 +102,7 @@ interface Loading {
 async function fromCache(part: Part, region: Region, how: Loading): Promise<boolean> {
   if (!how.store || !part.sha256 || isFile(part.url)) return false;
   const key = cacheKey(part.sha256);
-  const hit = await how.store.match(key).catch(() => undefined);
+  const hit = await how.store.match(key);
   if (!hit?.body) return false;
   const sink = new Sink(how.engine, region, how.made.verify === 'always', how.meter);
   sink.restart();
@@ -146,9 +147,8 @@ async function loadKnown(part: Part, region: Region, how: Loading): Promise<bool
     return false;
   }
   const sink = new Sink(how.engine, region, false, how.meter);
-  if (part.source instanceof ArrayBuffer) sink.take(new Uint8Array(part.source));
-  else if (ArrayBuffer.isView(part.source)) sink.take(new Uint8Array(part.source.buffer, part.source.byteOffset, part.source.byteLength));
-  else await pour(new Response(part.source as BodyInit), sink, how.signal);
+  if (part.source instanceof Blob) await pour(new Response(part.source), sink, how.signal);
+  else sink.take(viewOf(part.source as BufferSource));
   const problem = sink.problem(part);
   if (problem !== null) throw new RouterError('E_INTEGRITY', `${part.url}: ${problem}.`);
   return false;
@@ -180,13 +180,23 @@ export interface Loaded extends Compiled {
 const ROOM = 3 << 19;
 
 /** No cache is a reason to warn, never to fail. */
+function noCache(cause: Error): undefined {
+  warnOnce(`no cache here (${cause.message}); the weights are downloaded each time.`);
+}
+
+/** A cache that cannot read or delete has nothing. (put() has its own ways to fail.) */
+function forgiving(store: CacheLike): CacheLike {
+  return {
+    match: (key) => store.match(key).catch(noCache),
+    delete: async (key) => !!await store.delete(key).catch(noCache),
+    put: (key, response) => store.put(key, response),
+  };
+}
+
 async function openStore(made: Plan, hooks: Hooks, platform: Platform): Promise<CacheLike | null> {
   if (made.cache === 'none') return null;
-  if (made.cache === 'hook') return hooks.cache!;
-  return platform.store(true).catch((cause: Error) => {
-    warnOnce(`no cache here (${cause.message}); the weights are downloaded each time.`);
-    return null;
-  });
+  const store = made.cache === 'hook' ? hooks.cache! : await platform.store(true).catch(noCache);
+  return store ? forgiving(store) : null;
 }
 
 const manifestKey = (url: string): string => `https://thimble.invalid/manifest/${encodeURIComponent(url)}`;
@@ -197,7 +207,7 @@ function manifestFetch(fetcher: typeof fetch, store: CacheLike | null): typeof f
     try {
       return await fetcher(url, init);
     } catch (error) {
-      const hit = await store?.match(manifestKey(String(url))).catch(() => undefined);
+      const hit = await store?.match(manifestKey(String(url)));
       if (!hit) throw error;
       return hit;
     }
@@ -214,9 +224,8 @@ async function readManifest(url: string, fetcher: typeof fetch, signal: AbortSig
   }
 }
 
-/** Loads a model into a fresh instance. `compiled`: the module of an earlier load, to be used again.
- * `healed`: cached files that turned out bad are deleted already. */
-export async function load(made: Plan, hooks: Hooks, platform: Platform, compiled?: Compiled, healed = false): Promise<Loaded> {
+/** Loads a model into a fresh instance. `compiled`: the module of an earlier load, to be used again. */
+export async function load(made: Plan, hooks: Hooks, platform: Platform, compiled?: Compiled): Promise<Loaded> {
   const { signal } = hooks;
   // The package's own files on this machine's disk are no business of the caller's fetch().
   const fetcher: typeof fetch = (url, init) => (isFile(String(url)) ? platform.fetch : hooks.fetch ?? platform.fetch)(url, init);
@@ -248,10 +257,9 @@ export async function load(made: Plan, hooks: Hooks, platform: Platform, compile
   try {
     engine.open(weights.region, vocabulary.region, made.numeric === 'exact', GRAMMARS.indexOf(made.grammar));
   } catch (error) {
-    if ((error as RouterError).code !== 'E_FORMAT' || !store || healed || !(weights.cached || vocabulary.cached)) throw error;
-    // An entry of the right length but with wrong bytes: without it, the next attempt downloads.
-    for (const part of parts) if (part.sha256) await store.delete(cacheKey(part.sha256));
-    return load(made, hooks, platform, compiled, true);
+    if ((error as RouterError).code !== 'E_FORMAT' || made.verify === 'always' || !(weights.cached || vocabulary.cached)) throw error;
+    // A cached file of the right length but with wrong bytes? Then its hash tells, and it is downloaded.
+    return load({ ...made, verify: 'always' }, hooks, platform, compiled);
   }
   meter.phase('ready');
   return { ...compiled, engine };

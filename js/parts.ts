@@ -61,7 +61,7 @@ export async function cached(made: Plan, hooks: Hooks, platform: Platform): Prom
   const model = await findParts(made, platform, async (url) => (await fetcher(url)).json()).catch(() => null);
   if (!model) return false;
   for (const part of model.parts) {
-    const hit = part.sha256 && await store.match(cacheKey(part.sha256));
+    const hit = part.sha256 && await store.match(cacheKey(part.sha256)).catch(() => null);
     if (!hit || hit.headers.get('content-length') !== String(part.bytes)) return false;
   }
   return true;

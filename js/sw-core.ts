@@ -20,11 +20,11 @@ export function registeredFiles(address: string): WeightFiles {
   return files;
 }
 
-/** `files` as sha256 hex -> the response, from the cache or else from the network, verified before it is kept. */
+/** The response from the cache or else from the network, verified before it is kept. Where the cache fails, the network answers. */
 async function cacheFirst(request: Request, sha256: string): Promise<Response> {
-  const cache = await caches.open(CACHE_NAME);
+  const cache = await caches.open(CACHE_NAME).catch(() => null);
   // 'reload': the page was not content with what it got. After an update, other bytes have the same address.
-  const hit = request.cache !== 'reload' && await cache.match(cacheKey(sha256));
+  const hit = request.cache !== 'reload' && await cache?.match(cacheKey(sha256)).catch(() => null);
   if (hit) return hit;
   const response = await fetch(request);
   if (response.status !== 200) return response;
@@ -33,7 +33,7 @@ async function cacheFirst(request: Request, sha256: string): Promise<Response> {
   const got = Array.from(digest, (b) => b.toString(16).padStart(2, '0')).join('');
   if (got === sha256) {
     const headers = { 'content-type': response.headers.get('content-type') ?? 'application/octet-stream', 'content-length': String(bytes.byteLength) };
-    await cache.put(cacheKey(sha256), new Response(bytes, { headers })).catch(() => {});
+    await cache?.put(cacheKey(sha256), new Response(bytes, { headers })).catch(() => {});
   }
   return response;
 }

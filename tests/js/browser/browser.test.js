@@ -167,6 +167,17 @@ test('an engine of another version is asked for once more, past the HTTP cache',
   assert.deepEqual(seen, [undefined, 'no-cache']);
 });
 
+test('a cache that fails in everything costs a warning', async (t) => {
+  const page = await open(t);
+  const model = await page.evaluate(async () => {
+    const fail = () => Promise.reject(new Error('disk'));
+    const router = await window.thimble.createRouter({ cache: { match: fail, put: fail, delete: fail } });
+    return router.info.model;
+  });
+  assert.equal(model, manifest.model);
+  assert.ok(page.warnings.some((text) => /no cache here \(.*disk/.test(text)), page.warnings.join());
+});
+
 test('a broken connection is resumed', async (t) => {
   let broken = false;
   const breakOnce = (request, response, bytes) => {

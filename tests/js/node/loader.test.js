@@ -42,6 +42,9 @@ function refuses(code, pattern) {
   };
 }
 
+/** The package's manifest as an object, with its files at `origin`. */
+const manifestAt = (origin) => ({ ...manifest, parts: manifest.parts.map((p) => ({ ...p, url: `${origin}/${p.url}` })) });
+
 /** Answers the first requests by `list`, the others properly. */
 function first(...list) {
   return (request, response, bytes) => (list.shift() ?? sendBytes)(request, response, bytes);
@@ -89,8 +92,7 @@ test('a second load from the cache asks the network for nothing', async () => {
   const cache = memoryCache();
   await load({ cache });
   const events = [];
-  const weights = { ...manifest, parts: manifest.parts.map((p) => ({ ...p, url: `${server.origin}/${p.url}` })) };
-  await load({ cache, weights, fetch: () => assert.fail('fetched'), onProgress: (p) => events.push(p) });
+  await load({ cache, weights: manifestAt(server.origin), fetch: () => assert.fail('fetched'), onProgress: (p) => events.push(p) });
   assert.equal(server.requests.length, 0);
   assert.equal(events.at(-1).fromCache, true);
 });
@@ -264,6 +266,20 @@ test('a full or broken cache costs a warning, not the router', async (t) => {
   assert.match(warnings.mock.calls[0].arguments[0], /could not be cached.*QuotaExceededError/);
   const broken = { match: () => Promise.reject(new Error('disk')), put: () => Promise.reject(new Error('disk')), delete: () => Promise.reject(new Error('disk')) };
   await load({ cache: broken });
+  assert.equal(await isCached({ weights: manifestAt(server.origin), cache: broken }), false);
+});
+
+test('a bad entry in a cache that cannot delete does not keep the network from answering', async (t) => {
+  t.mock.method(console, 'warn', () => {});
+  const key = `https://thimble.invalid/weights/${manifest.parts[0].sha256}`;
+  for (const change of [(bytes) => bytes.subarray(0, 5000), (bytes) => Buffer.concat([Buffer.alloc(64, 0xff), bytes.subarray(64)])]) {
+    const cache = { ...memoryCache(), delete: () => Promise.reject(new Error('disk')) };
+    await load({ cache });
+    const entry = cache.entries.get(key);
+    entry.bytes = change(entry.bytes);
+    await load({ cache });
+    assert.equal(server.count('/model.bin'), 1);
+  }
 });
 
 test('verify: never takes what has the right length and caches nothing', async () => {

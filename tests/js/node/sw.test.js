@@ -41,3 +41,11 @@ test('what it has is answered from the cache; a request to reload goes to the ne
   assert.equal(cache.entries.size, 1);
   assert.equal(await ask(t, '', 'default'), start, 'other bytes must not be kept');
 });
+
+test('a cache that fails does not keep the network from answering', async (t) => {
+  useCache(t, { match: () => Promise.reject(new Error('disk')), put: () => Promise.reject(new Error('disk')) });
+  const start = read('vocab.txt').toString().slice(0, 15);
+  assert.equal(await ask(t, read('vocab.txt'), 'default'), start);
+  globalThis.caches = { open: () => Promise.reject(new Error('disk')) };
+  assert.equal(await ask(t, read('vocab.txt'), 'default'), start);
+});
